@@ -44,6 +44,10 @@ type CheckStore interface {
 	// ListAdditions lists what changes rows, or what is read of them, and is not of this program: triggers,
 	// views, and on PostgreSQL rules and policies.
 	ListAdditions(ctx context.Context) ([]string, error)
+	// ListImpossible lists rows with a value that this server never stores: what is no number in a column with
+	// numbers, or a number that is no time in one with times. It names the table, the key and the column, of some
+	// rows for each column.
+	ListImpossible(ctx context.Context) ([]string, error)
 	// ListFilesOfNoLibrary and ListContentsOfNoFile list rows that belong to nothing.
 	ListFilesOfNoLibrary(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
 	ListContentsOfNoFile(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
@@ -84,7 +88,8 @@ type CheckSummary struct {
 func (c *Checker) Check(ctx context.Context) (CheckSummary, error) {
 	c.integrity = NewIntegrity(c.Keyring, noEvents{}, c.Now)
 	steps := []func(context.Context) error{
-		c.checkAdditions, c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing, c.checkBlobs,
+		c.checkAdditions, c.checkValues, c.checkAdoption, c.checkSigningKeys, c.checkLibraries, c.checkRowsOfNothing,
+		c.checkBlobs,
 	}
 	for _, more := range c.More {
 		steps = append(steps, func(ctx context.Context) error { return more(ctx, c.fault) })
@@ -111,6 +116,14 @@ func (c *Checker) checkAdditions(ctx context.Context) error {
 	additions, err := c.Store.ListAdditions(ctx)
 	for _, a := range additions {
 		c.fault("database: " + a + " is not of this program")
+	}
+	return err
+}
+
+func (c *Checker) checkValues(ctx context.Context) error {
+	impossible, err := c.Store.ListImpossible(ctx)
+	for _, row := range impossible {
+		c.fault("database: a value that this server never stores: " + row)
 	}
 	return err
 }
@@ -285,8 +298,11 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 func (l *libraryCheck) checkGrants(ctx context.Context) error {
 	grants, err := l.Store.ListGrants(ctx, l.id)
 	for _, g := range grants {
-		if _, err := l.Store.GetClientOfContract(ctx, g.Contract); errors.Is(err, ErrNotFound) {
+		switch _, err := l.Store.GetClientOfContract(ctx, g.Contract); {
+		case errors.Is(err, ErrNotFound):
 			l.add("grant %s: there is no contract %s", g.ID, g.Contract)
+		case errors.Is(err, ErrUnreadable):
+			l.add("grant %s: its contract %s does not parse", g.ID, g.Contract)
 		}
 		switch {
 		case g.wasRevoked() && g.Active(l.Now()):

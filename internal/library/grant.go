@@ -96,13 +96,13 @@ func (c *Consents) ListGrants(ctx context.Context, s *SignedIn) ([]GrantWithClie
 	return list, nil
 }
 
-// clientOfGrant returns the client of a grant. One whose contract is unknown has its ids for a name: nobody may hide a
-// grant from the person, or keep them from the others, by a contract that is not there.
+// clientOfGrant returns the client of a grant. One whose contract is unknown, or does not parse, has its ids for a
+// name: nobody may hide a grant from the person, or keep them from the others, by a contract that is not there.
 func (c *Consents) clientOfGrant(ctx context.Context, g Grant) (Client, error) {
 	client, err := c.clients.GetClientOfContract(ctx, g.Contract)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnreadable) {
 		c.config.Log.ErrorContext(ctx, "a grant is for a contract that is unknown", "library", g.Library, "grant", g.ID,
-			"contract", g.Contract)
+			"contract", g.Contract, "error", err)
 		return Client{Application: Application{ID: g.Application, Name: string(g.Application)},
 			Contract: Contract{ID: g.Contract, Application: g.Application, Access: g.Access}}, nil
 	}

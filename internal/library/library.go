@@ -69,8 +69,8 @@ type LibraryStore interface {
 	// ShutLibrary sets DeleteAt, revokes every grant, and ends every token, code and session,
 	// and every login except keep. Tokens and codes lose their seals, but are still found, with
 	// a grant that is revoked. Waiting deliveries end as expired, for the reason "the library
-	// was shut", and accounts at providers end, as RevokeGrant says. If the library is shut already,
-	// ShutLibrary changes nothing and adds no event.
+	// was shut", and accounts at providers end, as RevokeGrant says. If the library is said to be
+	// shut already, ShutLibrary ends what is left of these, apart from the logins, and adds no event e.
 	ShutLibrary(ctx context.Context, id ID, deleteAt time.Time, keep LoginID, e Event) error
 	// ReopenLibrary clears DeleteAt. If the library is not shut, it changes nothing and adds no event.
 	ReopenLibrary(ctx context.Context, id ID, e Event) error

@@ -293,7 +293,8 @@ func TestAttackUnreadableLine(t *testing.T) {
 		want := []string{"library " + string(bob.Library) + ": activity: 1 events stand before the first"}
 		if !strings.HasSuffix(t.Name(), "PostgreSQL") {
 			k.changes(`UPDATE events SET at = 'x' WHERE library_id = $1 AND seq = 1`, string(anna.Library))
-			want = append(want, "library "+string(anna.Library)+": a row does not parse")
+			want = append(want, "library "+string(anna.Library)+": activity: event 1 of library",
+				"table events, row "+string(anna.Library)+"/1: at")
 		}
 		summary, lines := k.checks(true)
 		for _, w := range want {

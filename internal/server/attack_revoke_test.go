@@ -16,7 +16,7 @@ import (
 
 // TestAttackRevokeDespitePlantedLine: the keeper puts a line where the next one of the person's activity belongs, or
 // takes away or spoils the row that counts the lines, so that nothing that adds a line works. The person signs in,
-// revokes and closes the library nevertheless, and the activity shows that it was changed.
+// allows, revokes and closes the library nevertheless, and the activity shows that it was changed.
 func TestAttackRevokeDespitePlantedLine(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
@@ -30,6 +30,7 @@ func TestAttackRevokeDespitePlantedLine(t *testing.T) {
 			"no count":         {`DELETE FROM chains WHERE library_id = $1`, true},
 			"a count too high": {`UPDATE chains SET events = 9223372036854775807 WHERE library_id = $1`, true},
 			"a count too low":  {`UPDATE chains SET events = -5 WHERE library_id = $1`, true},
+			"no number":        {`UPDATE chains SET events = CAST('3.5' AS REAL) WHERE library_id = $1`, true},
 		} {
 			t.Run(name, func(t *testing.T) {
 				anna, app := k.Person(), k.Application()
@@ -40,6 +41,11 @@ func TestAttackRevokeDespitePlantedLine(t *testing.T) {
 					name string
 					do   func() error
 				}{
+					{"allow", func() error {
+						asked := anna.Asked(app.Contract(library.Write))
+						_, err := k.Consents.Allow(t.Context(), in, asked, asked.Shown(""))
+						return err
+					}},
 					{"revoke", func() error { return k.Consents.Revoke(t.Context(), in, one.ID()) }},
 					{"revoke the application's", func() error {
 						return k.Consents.RevokeApplication(t.Context(), in, app.Application)
@@ -91,6 +97,12 @@ func TestAttackRevokedGrantPutBack(t *testing.T) {
 			_, err := k.People.Shut(t.Context(), p.SignedIn(), p.Password)
 			return errors.Join(err, k.People.Reopen(t.Context(), p.SignedIn()))
 		}
+		shutAgain := func(p *carreltest.Person, _ *carreltest.Grant) error {
+			k.changes(`UPDATE libraries SET delete_at = 9999999999999 WHERE id = $1`, string(p.Library))
+			_, err := k.People.Shut(t.Context(), p.SignedIn(), p.Password)
+			k.changes(`UPDATE libraries SET delete_at = 0 WHERE id = $1`, string(p.Library))
+			return err
+		}
 		const said, isNot, year = `revoked_at = 5`, `revoked_at = 0`, `99999999999`
 		for name, attack := range map[string]struct {
 			before, after string
@@ -105,6 +117,7 @@ func TestAttackRevokedGrantPutBack(t *testing.T) {
 			"revoke all, put back":                  {"", isNot, all},
 			"revoke all, one is said to be revoked": {said, isNot, all},
 			"shut, put back":                        {"", isNot, shut},
+			"shut what is said to be shut":          {"", isNot, shutAgain},
 			"shut, one is said to be revoked":       {said, isNot, shut},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -219,8 +232,8 @@ func (b *browser) posts(path, page string) error {
 	form := strings.NewReader(url.Values{"token": {token[1]}}.Encode())
 	req := b.request(http.MethodPost, path, form)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if status, text := b.do(req); status != http.StatusOK {
-		return fmt.Errorf("POST %s: %d %s", path, status, text)
+	if status, _ := b.do(req); status != http.StatusOK {
+		return fmt.Errorf("POST %s: %d", path, status)
 	}
 	return nil
 }

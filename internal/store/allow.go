@@ -61,7 +61,7 @@ func (db *DB) Allow(
 // lockOpenLibrary locks a library until the transaction ends. It returns ErrNotFound if there is
 // no such library, or if it is shut.
 func lockOpenLibrary(ctx context.Context, q *query.Queries, id library.ID) error {
-	if err := affected(q.LockLibrary(ctx, id)); err != nil {
+	if err := lockLibrary(ctx, q, id); err != nil {
 		return err
 	}
 	l, err := q.GetLibrary(ctx, id)

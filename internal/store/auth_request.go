@@ -139,7 +139,7 @@ func (db *DB) closeConnection(
 	ctx context.Context, q *query.Queries, request seal.Hash, account string, grant library.GrantID,
 ) error {
 	row, err := q.GetConnection(ctx, account)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !row.Pending {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !bool(row.Pending) {
 		return nil
 	}
 	if err != nil {

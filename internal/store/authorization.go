@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -44,17 +43,17 @@ func (db *DB) GetAuthorization(ctx context.Context, state seal.Hash) (delivery.A
 	if err != nil {
 		return delivery.Authorization{}, wrap(doing, err)
 	}
-	a, err := toAuthorization(row)
-	return a, wrap(doing, err)
+	return toAuthorization(row), nil
 }
 
-func toAuthorization(row query.Authorization) (delivery.Authorization, error) {
+func toAuthorization(row query.Authorization) delivery.Authorization {
 	a := delivery.Authorization{
 		State:       row.Hash,
 		Application: row.ApplicationID,
 		Library:     row.LibraryID,
 		Login:       library.LoginID(row.LoginID),
 		Account:     wire.AccountID(row.AccountID),
+		Source:      decoded[delivery.Source](row.Source),
 		Correlation: row.Correlation,
 		Secrets:     row.Secrets,
 		CreatedAt:   fromMillis(row.CreatedAt),
@@ -62,11 +61,10 @@ func toAuthorization(row query.Authorization) (delivery.Authorization, error) {
 		EndedAt:     fromMillis(row.EndedAt),
 		Result:      delivery.AuthorizationResult(row.Result),
 	}
-	if err := a.Request.Scan(row.AuthRequestHash); err != nil {
-		return delivery.Authorization{}, fmt.Errorf("request of an authorization: %w", err)
+	if len(row.AuthRequestHash) == len(a.Request) { // otherwise there is no such request
+		copy(a.Request[:], row.AuthRequestHash)
 	}
-	err := decode(row.Source, &a.Source)
-	return a, err
+	return a
 }
 
 // EndAuthorization implements [delivery.AuthorizationStore].

@@ -17,7 +17,7 @@ func (db *DB) AddApplication(ctx context.Context, a library.Application) error {
 			Name:       validText(a.Name),
 			PartnerID:  validText(a.PartnerID),
 			About:      validText(a.About),
-			Checked:    a.Checked,
+			Checked:    query.Flag(a.Checked),
 			CreatedAt:  toMillis(a.CreatedAt),
 			DisabledAt: toMillis(a.DisabledAt),
 		})
@@ -46,12 +46,12 @@ func (db *DB) AddContract(ctx context.Context, contract library.Contract) error 
 			Purpose:       validText(contract.Purpose),
 			Terms:         validText(contract.Terms),
 			Privacy:       validText(contract.Privacy),
-			GrantFor:      contract.GrantFor.Milliseconds(),
+			GrantFor:      query.Number(contract.GrantFor.Milliseconds()),
 			CreatedAt:     toMillis(contract.CreatedAt),
 			ExpiresAt:     toMillis(contract.ExpiresAt),
 			DisabledAt:    toMillis(contract.DisabledAt),
 
-			DeletesLibrary: contract.DeletesLibrary,
+			DeletesLibrary: query.Flag(contract.DeletesLibrary),
 		})
 	})
 }
@@ -89,11 +89,7 @@ func (db *DB) ListApplications(ctx context.Context) ([]library.Application, erro
 	if err != nil {
 		return nil, wrap("list applications", err)
 	}
-	list := make([]library.Application, 0, len(rows))
-	for _, row := range rows {
-		list = append(list, application(row))
-	}
-	return list, nil
+	return convert(rows, application), nil
 }
 
 // ListContracts implements [library.ClientStore].
@@ -103,8 +99,15 @@ func (db *DB) ListContracts(ctx context.Context, of wire.ApplicationID) ([]libra
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toContract)
-	return list, wrap(doing, err)
+	list := make([]library.Contract, 0, len(rows))
+	for _, row := range rows {
+		contract, err := toContract(row)
+		if err != nil {
+			return nil, wrap(doing, err)
+		}
+		list = append(list, contract)
+	}
+	return list, nil
 }
 
 // DisableApplication implements [library.ClientStore].
@@ -127,7 +130,7 @@ func application(row query.Application) library.Application {
 		Name:       row.Name,
 		PartnerID:  row.PartnerID,
 		About:      row.About,
-		Checked:    row.Checked,
+		Checked:    bool(row.Checked),
 		CreatedAt:  fromMillis(row.CreatedAt),
 		DisabledAt: fromMillis(row.DisabledAt),
 	}
@@ -147,7 +150,7 @@ func toContract(row query.Contract) (library.Contract, error) {
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		DisabledAt:  fromMillis(row.DisabledAt),
 
-		DeletesLibrary: row.DeletesLibrary,
+		DeletesLibrary: bool(row.DeletesLibrary),
 	}
 	if err := decode(row.RedirectURIs, &contract.RedirectURIs); err != nil {
 		return library.Contract{}, err

@@ -53,8 +53,7 @@ func (db *DB) Connect(
 	if err != nil {
 		return delivery.Connection{}, err
 	}
-	connected, err := toConnection(row)
-	return connected, wrap(doing, err)
+	return toConnection(row), nil
 }
 
 // addOrRenewConnection renews the account that is to be connected again or, if none is named, the
@@ -86,11 +85,11 @@ func (db *DB) addOrRenewConnection(
 		Reference:     string(c.Reference),
 		LibraryID:     c.Library,
 		ApplicationID: c.Application,
-		SourceID:      int64(c.Source.ID),
+		SourceID:      query.Number(c.Source.ID),
 		Source:        source,
-		Pending:       c.Pending,
+		Pending:       query.Flag(c.Pending),
 		Access:        c.Access,
-		AccessVersion: c.AccessVersion,
+		AccessVersion: query.Number(c.AccessVersion),
 		AccessUntil:   toMillis(c.AccessUntil),
 		EndedAt:       toMillis(c.EndedAt),
 		Correlation:   validText(c.Correlation),
@@ -109,11 +108,7 @@ func (db *DB) reconnectAccess(
 	if err != nil && !errors.Is(err, sql.ErrNoRows) { // without its grant nobody can use the account
 		return nil, err
 	}
-	to, err := toConnection(old)
-	if err != nil {
-		return nil, err
-	}
-	return db.moveAccess(delivery.AccessMove{From: c, To: to, Contract: grant.ContractID, Again: again})
+	return db.moveAccess(delivery.AccessMove{From: c, To: toConnection(old), Contract: grant.ContractID, Again: again})
 }
 
 // moveAccess returns the tokens of m.From as those of m.To.
@@ -132,12 +127,12 @@ func connectionToRenew(
 			LibraryID:  c.Library,
 			ContractID: contract,
 			At:         toMillis(c.UpdatedAt),
-			SourceID:   int64(c.Source.ID),
+			SourceID:   query.Number(c.Source.ID),
 		})
 	}
 	row, err := q.GetConnection(ctx, string(again))
 	if err == nil && (row.LibraryID != c.Library || row.ApplicationID != c.Application ||
-		row.SourceID != int64(c.Source.ID)) {
+		row.SourceID != query.Number(c.Source.ID)) {
 		err = sql.ErrNoRows
 	}
 	return row, err
@@ -151,10 +146,7 @@ func (db *DB) giveConnection(
 	ctx context.Context, q *query.Queries, request seal.Hash, row query.Connection, grant library.GrantID,
 	contract wire.ContractID,
 ) (wire.AccountID, error) {
-	from, err := toConnection(row)
-	if err != nil {
-		return "", err
-	}
+	from := toConnection(row)
 	move := delivery.AccessMove{From: from, To: from, Contract: contract}
 	old, err := q.FindConnectionOfGrant(ctx, grant, row.SourceID)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -168,9 +160,7 @@ func (db *DB) giveConnection(
 	if err != nil {
 		return "", err
 	}
-	if move.To, err = toConnection(old); err != nil {
-		return "", err
-	}
+	move.To = toConnection(old)
 	access, err := db.moveAccess(move)
 	if err != nil {
 		return "", err
@@ -198,14 +188,13 @@ func (db *DB) GetConnection(
 ) (delivery.Connection, error) {
 	const doing = "get account"
 	row, err := db.reader.GetConnection(ctx, string(account))
-	if err == nil && (row.LibraryID != id || notPending && row.Pending) {
+	if err == nil && (row.LibraryID != id || notPending && bool(row.Pending)) {
 		err = library.ErrNotFound
 	}
 	if err != nil {
 		return delivery.Connection{}, wrap(doing, err)
 	}
-	a, err := toConnection(row)
-	return a, wrap(doing, err)
+	return toConnection(row), nil
 }
 
 // ListConnections implements [delivery.ConnectionStore].
@@ -217,8 +206,7 @@ func (db *DB) ListConnections(
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toConnection)
-	return list, wrap(doing, err)
+	return convert(rows, toConnection), nil
 }
 
 // ClaimRefresh implements [delivery.ConnectionStore].
@@ -231,7 +219,7 @@ func (db *DB) ClaimRefresh(
 		row, err = q.ClaimRefresh(ctx, query.ClaimRefreshParams{
 			Until:   toMillis(until),
 			ID:      string(account),
-			Version: version,
+			Version: query.Number(version),
 			Now:     toMillis(now),
 		})
 		if errors.Is(err, sql.ErrNoRows) {
@@ -242,8 +230,7 @@ func (db *DB) ClaimRefresh(
 	if err != nil {
 		return delivery.Connection{}, err
 	}
-	a, err := toConnection(row)
-	return a, wrap(doing, err)
+	return toConnection(row), nil
 }
 
 // StoreTokens implements [delivery.ConnectionStore].
@@ -256,7 +243,7 @@ func (db *DB) StoreTokens(
 			AccessUntil: toMillis(accessUntil),
 			At:          toMillis(at),
 			ID:          string(account),
-			Version:     version,
+			Version:     query.Number(version),
 		})
 		if err == nil && rows == 0 {
 			return connectionError(ctx, q, account)
@@ -276,7 +263,7 @@ func connectionError(ctx context.Context, q *query.Queries, account wire.Account
 // ReleaseRefresh implements [delivery.ConnectionStore].
 func (db *DB) ReleaseRefresh(ctx context.Context, account wire.AccountID, version int64) error {
 	return db.add(ctx, "release refresh", func(ctx context.Context, q *query.Queries) error {
-		return q.ReleaseRefresh(ctx, string(account), version)
+		return q.ReleaseRefresh(ctx, string(account), query.Number(version))
 	})
 }
 
@@ -289,7 +276,7 @@ func (db *DB) EndAccess(
 			return err
 		}
 		rows, err := q.EndAccess(ctx, query.EndAccessParams{
-			At: toMillis(at), Remainder: left, ID: string(account), Version: version,
+			At: toMillis(at), Remainder: left, ID: string(account), Version: query.Number(version),
 		})
 		if err == nil && rows == 0 {
 			return connectionError(ctx, q, account)
@@ -328,20 +315,20 @@ func (db *DB) ListUngranted(ctx context.Context, now time.Time, limit int) ([]de
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toConnection)
-	return list, wrap(doing, err)
+	return convert(rows, toConnection), nil
 }
 
-func toConnection(row query.Connection) (delivery.Connection, error) {
-	c := delivery.Connection{
+func toConnection(row query.Connection) delivery.Connection {
+	return delivery.Connection{
 		ID:            wire.AccountID(row.ID),
 		Reference:     library.AccountReference(row.Reference),
 		Library:       row.LibraryID,
 		Application:   row.ApplicationID,
 		Grant:         row.GrantID,
-		Pending:       row.Pending,
+		Source:        decoded[delivery.Source](row.Source),
+		Pending:       bool(row.Pending),
 		Access:        row.Access,
-		AccessVersion: row.AccessVersion,
+		AccessVersion: int64(row.AccessVersion),
 		AccessUntil:   fromMillis(row.AccessUntil),
 		EndedAt:       fromMillis(row.EndedAt),
 		Correlation:   row.Correlation,
@@ -349,6 +336,4 @@ func toConnection(row query.Connection) (delivery.Connection, error) {
 		UpdatedAt:     fromMillis(row.UpdatedAt),
 		LastUsedAt:    fromMillis(row.LastUsedAt),
 	}
-	err := decode(row.Source, &c.Source)
-	return c, err
 }

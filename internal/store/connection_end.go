@@ -45,10 +45,7 @@ func (db *DB) endConnections(
 		if row.Pending {
 			continue
 		}
-		var source delivery.Source
-		if decode(row.Source, &source) != nil {
-			source = delivery.Source{} // somebody has changed it, which keeps nobody from revoking
-		}
+		source := decoded[delivery.Source](row.Source)
 		err := db.addEvent(ctx, q, library.Event{Library: row.LibraryID, At: at, Kind: library.EventAccountEnded,
 			Details: library.EventDetails{
 				Application: row.ApplicationID, Account: wire.AccountID(row.ID), Provider: source.Name,
@@ -129,15 +126,13 @@ func (db *DB) ClaimTokenRevocations(
 	if err != nil {
 		return nil, err
 	}
-	list, err := convert(rows, toEndedConnection)
-	return list, wrap(doing, err)
+	return convert(rows, toEndedConnection), nil
 }
 
 // toEndedConnection returns an account that has ended, with what is kept of it to revoke its tokens.
-func toEndedConnection(row query.TokenRevocation) (delivery.Connection, error) {
-	c := delivery.Connection{ID: row.AccountID, Library: row.LibraryID, Application: row.ApplicationID,
-		Access: row.Access, UpdatedAt: fromMillis(row.CreatedAt)}
-	return c, decode(row.Source, &c.Source)
+func toEndedConnection(row query.TokenRevocation) delivery.Connection {
+	return delivery.Connection{ID: row.AccountID, Library: row.LibraryID, Application: row.ApplicationID,
+		Source: decoded[delivery.Source](row.Source), Access: row.Access, UpdatedAt: fromMillis(row.CreatedAt)}
 }
 
 // DeleteTokenRevocation implements [delivery.ConnectionStore].

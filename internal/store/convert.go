@@ -5,22 +5,32 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
 // toMillis returns a time as it is stored. The zero time, which means never, is stored as 0.
-func toMillis(t time.Time) int64 {
+func toMillis(t time.Time) query.Number {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMilli()
+	return query.Number(t.UnixMilli())
 }
 
-// fromMillis returns the time that toMillis stored.
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
+// maxMillis is the last moment of the year 9999, after which times have no text in JSON.
+const maxMillis query.Number = 253402300799999
+
+// fromMillis returns the time that toMillis stored. A number that it does not store is long ago or far in the future,
+// but never no time.
+func fromMillis(ms query.Number) time.Time {
+	switch {
+	case ms == 0:
 		return time.Time{}
+	case ms < 0:
+		ms = query.Unreadable
 	}
-	return time.UnixMilli(ms).UTC()
+	return time.UnixMilli(int64(min(ms, maxMillis))).UTC()
 }
 
 // validText returns s as both databases can store it: PostgreSQL refuses NUL and bytes that are
@@ -44,20 +54,26 @@ func encode(v any) (string, error) {
 // decode decodes the JSON of encode.
 func decode(s string, into any) error {
 	if err := json.Unmarshal([]byte(s), into); err != nil {
-		return fmt.Errorf("decode %T: %w", into, err)
+		return fmt.Errorf("%w: decode %T: %w", library.ErrUnreadable, into, err)
 	}
 	return nil
 }
 
+// decoded decodes the JSON of encode. What does not decode is the zero value: somebody else has changed the row, which
+// keeps nobody from reading the rest of it.
+func decoded[T any](s string) T {
+	var into, zero T
+	if decode(s, &into) != nil {
+		return zero
+	}
+	return into
+}
+
 // convert converts rows one by one.
-func convert[R, T any](rows []R, of func(R) (T, error)) ([]T, error) {
+func convert[R, T any](rows []R, of func(R) T) []T {
 	out := make([]T, 0, len(rows))
 	for _, row := range rows {
-		t, err := of(row)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, t)
+		out = append(out, of(row))
 	}
-	return out, nil
+	return out
 }

@@ -38,16 +38,16 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 		ProviderName:  validText(d.ProviderName),
 		Types:         types,
 		State:         string(d.State),
-		Status:        int64(d.Status),
+		Status:        query.Number(d.Status),
 		Reason:        validText(d.Reason),
-		Attempts:      int64(d.Attempts),
+		Attempts:      query.Number(d.Attempts),
 		Lease:         d.Lease,
 		LeaseUntil:    toMillis(d.LeaseUntil),
 		NextAt:        toMillis(d.NextAt),
 		ExpiresAt:     toMillis(d.ExpiresAt),
 		CreatedAt:     toMillis(d.CreatedAt),
 		UpdatedAt:     toMillis(d.UpdatedAt),
-		Size:          d.Size,
+		Size:          query.Number(d.Size),
 	}
 	content := query.AddDeliveryContentParams{DeliveryID: params.ID, Payload: d.Payload, Answer: d.Answer}
 	if d.Answer != nil && d.State.Final() {
@@ -55,7 +55,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		// The lock keeps the grant and the account from ending before the transaction does.
-		if err := affected(q.LockLibrary(ctx, d.Library)); err != nil {
+		if err := lockLibrary(ctx, q, d.Library); err != nil {
 			return err
 		}
 		if err := markUsed(ctx, q, d.Grant, d.Library, d.CreatedAt); err != nil {
@@ -75,7 +75,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 		if err != nil {
 			return err
 		}
-		if waiting.Number >= int64(limit.Number) || waiting.Size+d.Size > limit.Bytes {
+		if waiting.Number >= int64(limit.Number) || int64(waiting.Size)+d.Size > limit.Bytes {
 			return library.ErrBusy
 		}
 		if err := q.AddDelivery(ctx, params); err != nil {
@@ -123,8 +123,7 @@ func (db *DB) ClaimDeliveries(
 	slices.SortFunc(rows, func(a, b query.Delivery) int {
 		return cmp.Or(cmp.Compare(a.NextAt, b.NextAt), cmp.Compare(a.ID, b.ID))
 	})
-	list, err := convert(rows, toDelivery)
-	return list, wrap(doing, err)
+	return convert(rows, toDelivery), nil
 }
 
 // BeginPosting implements [delivery.LeaseStore]. A transaction that revokes the grant or
@@ -161,7 +160,7 @@ func (db *DB) Postpone(
 ) error {
 	return db.add(ctx, "postpone delivery", func(ctx context.Context, q *query.Queries) error {
 		rows, err := q.Postpone(ctx, query.PostponeParams{
-			Status: int64(status),
+			Status: query.Number(status),
 			Reason: validText(reason),
 			NextAt: toMillis(next),
 			At:     toMillis(at),
@@ -183,7 +182,7 @@ func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Ev
 		}
 		rows, err := q.EndDelivery(ctx, query.EndDeliveryParams{
 			State:  string(d.State),
-			Status: int64(d.Status),
+			Status: query.Number(d.Status),
 			Reason: validText(d.Reason),
 			At:     toMillis(d.UpdatedAt),
 			ID:     string(d.ID),
@@ -195,7 +194,7 @@ func (db *DB) EndDelivery(ctx context.Context, d delivery.Delivery, e library.Ev
 		if rows == 0 {
 			return deliveryError(ctx, q, d.ID)
 		}
-		answeredAt := int64(0)
+		answeredAt := query.Number(0)
 		if d.Answer != nil {
 			answeredAt = toMillis(d.UpdatedAt)
 		}
@@ -231,8 +230,7 @@ func (db *DB) ListAbandoned(ctx context.Context, now time.Time, limit int) ([]de
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toDelivery)
-	return list, wrap(doing, err)
+	return convert(rows, toDelivery), nil
 }
 
 // NextDue implements [delivery.LeaseStore].
@@ -257,9 +255,9 @@ func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.Delivery
 	if err != nil {
 		return delivery.Delivery{}, wrap(doing, err)
 	}
-	found, err := toDelivery(row.Delivery)
+	found := toDelivery(row.Delivery)
 	found.Payload, found.Answer = row.Payload, row.Answer
-	return found, wrap(doing, err)
+	return found, nil
 }
 
 // ListDeliveries implements [delivery.DeliveryStore].
@@ -281,8 +279,7 @@ func (db *DB) ListDeliveries(
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toDelivery)
-	return list, wrap(doing, err)
+	return convert(rows, toDelivery), nil
 }
 
 // CountWaiting implements [delivery.DeliveryStore].
@@ -296,8 +293,8 @@ func (db *DB) ForgetAnswers(ctx context.Context, before time.Time) error {
 	return db.sweep(ctx, "forget answers", before, (*query.Queries).ForgetAnswers)
 }
 
-func toDelivery(row query.Delivery) (delivery.Delivery, error) {
-	d := delivery.Delivery{
+func toDelivery(row query.Delivery) delivery.Delivery {
+	return delivery.Delivery{
 		ID:           library.DeliveryID(row.ID),
 		Library:      row.LibraryID,
 		Application:  row.ApplicationID,
@@ -305,11 +302,12 @@ func toDelivery(row query.Delivery) (delivery.Delivery, error) {
 		Grant:        row.GrantID,
 		Account:      wire.AccountID(row.AccountID),
 		ProviderName: row.ProviderName,
+		Types:        decoded[[]string](row.Types),
 		State:        delivery.State(row.State),
 		Status:       int(row.Status),
 		Reason:       row.Reason,
 		Attempts:     int(row.Attempts),
-		Size:         row.Size,
+		Size:         int64(row.Size),
 		Lease:        row.Lease,
 		LeaseUntil:   fromMillis(row.LeaseUntil),
 		NextAt:       fromMillis(row.NextAt),
@@ -317,6 +315,4 @@ func toDelivery(row query.Delivery) (delivery.Delivery, error) {
 		CreatedAt:    fromMillis(row.CreatedAt),
 		UpdatedAt:    fromMillis(row.UpdatedAt),
 	}
-	err := decode(row.Types, &d.Types)
-	return d, err
 }

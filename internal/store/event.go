@@ -23,12 +23,11 @@ func (db *DB) ListEvents(ctx context.Context, id library.ID, before int64, limit
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	rows, err := db.reader.ListEvents(ctx, id, before, clamp(limit))
+	rows, err := db.reader.ListEvents(ctx, id, query.Number(before), clamp(limit))
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toEvent)
-	return list, wrap(doing, err)
+	return convert(rows, toEvent), nil
 }
 
 // addEvent adds e to its library's chain. It returns ErrNotFound if there is no such library. It
@@ -45,8 +44,8 @@ func (db *DB) addEvent(ctx context.Context, q *query.Queries, e library.Event) e
 	if err != nil {
 		return err
 	}
-	before := library.ChainEnd{Library: e.Library, Seq: row.Events - 1, Hash: row.Hash, MAC: row.Mac}
-	e.Seq = row.Events
+	before := library.ChainEnd{Library: e.Library, Seq: int64(row.Events) - 1, Hash: row.Hash, MAC: row.Mac}
+	e.Seq = int64(row.Events)
 	e.Chain(row.Hash)
 	mac := forgedEnd
 	if db.binder.IsChainEndBound(before) {
@@ -103,7 +102,7 @@ func addUnboundEvent(ctx context.Context, q *query.Queries, e library.Event) err
 	if err != nil {
 		return err
 	}
-	e.Seq = row.Events
+	e.Seq = int64(row.Events)
 	e.Chain(row.Hash)
 	if err := insertEvent(ctx, q, e); err != nil {
 		return err
@@ -114,8 +113,8 @@ func addUnboundEvent(ctx context.Context, q *query.Queries, e library.Event) err
 func insertEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 	return q.AddEvent(ctx, query.AddEventParams{
 		LibraryID: e.Library,
-		Seq:       e.Seq,
-		At:        e.At.UnixMilli(),
+		Seq:       query.Number(e.Seq),
+		At:        query.Number(e.At.UnixMilli()),
 		Kind:      e.Kind,
 		Details:   string(e.Details.Marshal()),
 		Previous:  e.Previous,
@@ -125,20 +124,17 @@ func insertEvent(ctx context.Context, q *query.Queries, e library.Event) error {
 
 // toEvent returns the event of a row. Details that do not decode stay empty: whoever verifies the
 // chain sees by their text that somebody has changed them, and the person sees the rest.
-func toEvent(row query.Event) (library.Event, error) {
-	e := library.Event{
+func toEvent(row query.Event) library.Event {
+	return library.Event{
 		Library:     row.LibraryID,
-		Seq:         row.Seq,
+		Seq:         int64(row.Seq),
 		At:          fromMillis(row.At),
 		Kind:        row.Kind,
+		Details:     decoded[library.EventDetails](row.Details),
 		DetailsJSON: row.Details,
 		Previous:    row.Previous,
 		Hash:        row.Hash,
 	}
-	if err := decode(row.Details, &e.Details); err != nil {
-		e.Details = library.EventDetails{}
-	}
-	return e, nil
 }
 
 // clamp returns a limit as the databases take it.

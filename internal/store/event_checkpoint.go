@@ -14,21 +14,20 @@ func (db *DB) GetChainHead(ctx context.Context, id library.ID) (library.ChainHea
 		return library.ChainHead{}, wrap("get head of events", err)
 	}
 	return library.ChainHead{
-		Newest:     row.Newest,
+		Newest:     int64(row.Newest),
 		NewestHash: row.NewestHash,
-		End:        library.ChainEnd{Library: id, Seq: row.Events, Hash: row.Hash, MAC: row.Mac},
+		End:        library.ChainEnd{Library: id, Seq: int64(row.Events), Hash: row.Hash, MAC: row.Mac},
 	}, nil
 }
 
 // ListEventsAfter implements [library.ChainStore].
 func (db *DB) ListEventsAfter(ctx context.Context, id library.ID, after int64, limit int) ([]library.Event, error) {
 	const doing = "list events"
-	rows, err := db.reader.ListEventsAfter(ctx, id, after, clamp(limit))
+	rows, err := db.reader.ListEventsAfter(ctx, id, query.Number(after), clamp(limit))
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toEvent)
-	return list, wrap(doing, err)
+	return convert(rows, toEvent), nil
 }
 
 // AddEventCheckpoints implements [library.ChainStore].
@@ -37,7 +36,7 @@ func (db *DB) AddEventCheckpoints(ctx context.Context, checkpoints []library.Eve
 		for _, c := range checkpoints {
 			err := q.AddEventCheckpoint(ctx, query.AddEventCheckpointParams{
 				LibraryID: c.Library,
-				Seq:       c.Seq,
+				Seq:       query.Number(c.Seq),
 				Hash:      c.Hash,
 				Mac:       c.MAC,
 			})
@@ -59,7 +58,7 @@ func (db *DB) GetNewestEventCheckpoint(ctx context.Context, id library.ID) (libr
 func (db *DB) GetEventCheckpointFrom(
 	ctx context.Context, id library.ID, seq int64,
 ) (library.EventCheckpoint, error) {
-	row, err := db.reader.GetEventCheckpointFrom(ctx, id, seq)
+	row, err := db.reader.GetEventCheckpointFrom(ctx, id, query.Number(seq))
 	return toEventCheckpoint(row), wrap("get checkpoint", err)
 }
 
@@ -67,17 +66,13 @@ func (db *DB) GetEventCheckpointFrom(
 func (db *DB) ListEventCheckpoints(
 	ctx context.Context, id library.ID, after int64, limit int,
 ) ([]library.EventCheckpoint, error) {
-	rows, err := db.reader.ListEventCheckpoints(ctx, id, after, clamp(limit))
+	rows, err := db.reader.ListEventCheckpoints(ctx, id, query.Number(after), clamp(limit))
 	if err != nil {
 		return nil, wrap("list checkpoints", err)
 	}
-	list := make([]library.EventCheckpoint, 0, len(rows))
-	for _, row := range rows {
-		list = append(list, toEventCheckpoint(row))
-	}
-	return list, nil
+	return convert(rows, toEventCheckpoint), nil
 }
 
 func toEventCheckpoint(row query.EventCheckpoint) library.EventCheckpoint {
-	return library.EventCheckpoint{Library: row.LibraryID, Seq: row.Seq, Hash: row.Hash, MAC: row.Mac}
+	return library.EventCheckpoint{Library: row.LibraryID, Seq: int64(row.Seq), Hash: row.Hash, MAC: row.Mac}
 }

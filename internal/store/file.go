@@ -20,7 +20,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		ApplicationID: added.File.Application,
 		ContractID:    added.File.Contract,
 		Metadata:      added.File.MetadataJSON,
-		Size:          added.File.Size,
+		Size:          query.Number(added.File.Size),
 		CreatedAt:     toMillis(added.File.CreatedAt),
 	}
 	content := query.AddContentParams{
@@ -70,8 +70,8 @@ func markUsed(ctx context.Context, q *query.Queries, grant library.GrantID, id l
 		return err
 	}
 	// At most one write a minute: people are shown no more than the minute.
-	if at := toMillis(at); at-used >= time.Minute.Milliseconds() {
-		return q.UseGrant(ctx, at, grant)
+	if at.Sub(fromMillis(used)) >= time.Minute {
+		return q.UseGrant(ctx, toMillis(at), grant)
 	}
 	return nil
 }
@@ -83,9 +83,9 @@ func (db *DB) GetFile(ctx context.Context, id library.ID, name wire.FileName) (l
 	if err != nil {
 		return library.File{}, wrap(doing, err)
 	}
-	f, err := toFile(row)
+	f := toFile(row)
 	f.MetadataJSON = row.Metadata
-	return f, wrap(doing, err)
+	return f, nil
 }
 
 // GetContent implements [library.FileStore].
@@ -125,8 +125,7 @@ func (db *DB) ListFiles(
 	if err != nil {
 		return nil, wrap(doing, err)
 	}
-	list, err := convert(rows, toFile)
-	return list, wrap(doing, err)
+	return convert(rows, toFile), nil
 }
 
 // CountFiles implements [library.FileStore].
@@ -141,15 +140,14 @@ func (db *DB) HasFile(ctx context.Context, id library.ID, name wire.FileName) (b
 	return has, wrap("look for file", err)
 }
 
-func toFile(row query.File) (library.File, error) {
-	f := library.File{
+func toFile(row query.File) library.File {
+	return library.File{
 		ID:          row.ID,
 		Library:     row.LibraryID,
 		Application: row.ApplicationID,
 		Contract:    row.ContractID,
-		Size:        row.Size,
+		Metadata:    decoded[wire.RawMetadata](row.Metadata),
+		Size:        int64(row.Size),
 		CreatedAt:   fromMillis(row.CreatedAt),
 	}
-	err := decode(row.Metadata, &f.Metadata)
-	return f, err
 }

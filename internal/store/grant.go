@@ -24,11 +24,7 @@ func (db *DB) ListGrants(ctx context.Context, id library.ID) ([]library.Grant, e
 	if err != nil {
 		return nil, wrap("list grants", err)
 	}
-	list := make([]library.Grant, 0, len(rows))
-	for _, row := range rows {
-		list = append(list, toGrant(row))
-	}
-	return list, nil
+	return convert(rows, toGrant), nil
 }
 
 // RevokeGrant implements [library.GrantStore].
@@ -114,7 +110,7 @@ func (db *DB) revokeGrant(ctx context.Context, q *query.Queries, row query.Grant
 		}
 		ended = inUse
 	}
-	revokedAt := int64(0)
+	revokedAt := query.Number(0)
 	if ended {
 		revokedAt = toMillis(at)
 	}

@@ -10,7 +10,7 @@ import (
 
 // GetAdoption implements [library.AdoptionStore].
 func (db *DB) GetAdoption(ctx context.Context, g library.AdoptionGeneration) (library.Adoption, error) {
-	row, err := db.reader.GetAdoption(ctx, int64(g))
+	row, err := db.reader.GetAdoption(ctx, query.Number(g))
 	if err != nil {
 		return library.Adoption{}, wrap("get adoption", err)
 	}
@@ -20,7 +20,7 @@ func (db *DB) GetAdoption(ctx context.Context, g library.AdoptionGeneration) (li
 // AddAdoption implements [library.AdoptionStore].
 func (db *DB) AddAdoption(ctx context.Context, a library.Adoption) error {
 	return db.write(ctx, "add adoption", func(ctx context.Context, q *query.Queries) error {
-		return q.AddAdoption(ctx, int64(a.Generation), toMillis(a.At), a.MAC)
+		return q.AddAdoption(ctx, query.Number(a.Generation), toMillis(a.At), a.MAC)
 	})
 }
 
@@ -38,22 +38,14 @@ func (db *DB) ListUnbound(
 		return list, wrap(doing, err)
 	case library.BoundToken:
 		rows, err := db.reader.ListUnboundTokens(ctx, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Own: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listUnboundSecrets(kind, rows), wrap(doing, err)
 	case library.BoundAuthCode:
 		rows, err := db.reader.ListUnboundAuthCodes(ctx, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Own: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listUnboundSecrets(kind, rows), wrap(doing, err)
 	case library.BoundChain:
 		rows, err := db.reader.ListUnboundChains(ctx, after.Library, clamp(limit))
 		for _, r := range rows {
-			end := library.ChainEnd{Library: r.LibraryID, Seq: r.Events, Hash: r.Hash}
+			end := library.ChainEnd{Library: r.LibraryID, Seq: int64(r.Events), Hash: r.Hash}
 			list = append(list, library.Unbound{Kind: kind, Library: r.LibraryID, End: end})
 		}
 		return list, wrap(doing, err)
@@ -83,6 +75,29 @@ func (db *DB) listUnboundGrants(
 		list = append(list, library.Unbound{Kind: library.BoundGrant, Library: grant.Library, Grant: grant})
 	}
 	return list, nil
+}
+
+// secretRow is what the queries for tokens, codes and logins return.
+type secretRow interface {
+	query.ListUnboundTokensRow | query.ListUnboundAuthCodesRow |
+		query.ListTokensOfOlderKeyRow | query.ListAuthCodesOfOlderKeyRow | query.ListLoginsOfOlderKeyRow
+}
+
+// listSecrets returns secrets with the bindings that they have.
+func listSecrets[R secretRow](kind library.BoundKind, rows []R) []library.Unbound {
+	return convert(rows, func(row R) library.Unbound {
+		r := query.ListTokensOfOlderKeyRow(row)
+		return library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey, Binding: r.Binding}
+	})
+}
+
+// listUnboundSecrets returns secrets whose bindings, if they have one, lack the part under the master keyring.
+func listUnboundSecrets[R secretRow](kind library.BoundKind, rows []R) []library.Unbound {
+	list := listSecrets(kind, rows)
+	for i := range list {
+		list[i].Own, list[i].Binding = list[i].Binding, nil
+	}
+	return list
 }
 
 // Bind implements [library.AdoptionStore].
@@ -126,7 +141,7 @@ func bindChain(ctx context.Context, q *query.Queries, r library.Unbound) error {
 		Hash:      r.End.Hash,
 		Mac:       r.Binding,
 		LibraryID: r.Library,
-		Events:    r.End.Seq,
+		Events:    query.Number(r.End.Seq),
 	})
 }
 
@@ -159,32 +174,20 @@ func (db *DB) ListOfOlderKey(
 		return list, wrap(doing, err)
 	case library.BoundToken:
 		rows, err := db.reader.ListTokensOfOlderKey(ctx, key, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Binding: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listSecrets(kind, rows), wrap(doing, err)
 	case library.BoundAuthCode:
 		rows, err := db.reader.ListAuthCodesOfOlderKey(ctx, key, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Binding: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listSecrets(kind, rows), wrap(doing, err)
 	case library.BoundChain:
 		rows, err := db.reader.ListChainsOfOlderKey(ctx, key, after.Library, clamp(limit))
 		for _, r := range rows {
-			end := library.ChainEnd{Library: r.LibraryID, Seq: r.Events, Hash: r.Hash, MAC: r.Mac}
+			end := library.ChainEnd{Library: r.LibraryID, Seq: int64(r.Events), Hash: r.Hash, MAC: r.Mac}
 			list = append(list, library.Unbound{Kind: kind, Library: r.LibraryID, End: end, Binding: r.Mac})
 		}
 		return list, wrap(doing, err)
 	case library.BoundLogin:
 		rows, err := db.reader.ListLoginsOfOlderKey(ctx, key, after.Secret, clamp(limit))
-		for _, r := range rows {
-			list = append(list, library.Unbound{Kind: kind, Secret: r.Hash, Library: r.ID, PublicKey: r.PublicKey,
-				Binding: r.Binding})
-		}
-		return list, wrap(doing, err)
+		return listSecrets(kind, rows), wrap(doing, err)
 	case library.BoundRequest:
 		rows, err := db.reader.ListAuthRequestsOfOlderKey(ctx, key, after.Secret, clamp(limit))
 		for _, r := range rows {
@@ -210,23 +213,19 @@ func (db *DB) ListCheckpointsOfOlderKey(
 	rows, err := db.reader.ListEventCheckpointsOfOlderKey(ctx, query.ListEventCheckpointsOfOlderKeyParams{
 		Key:       key,
 		LibraryID: string(after.Library),
-		Seq:       after.Seq,
+		Seq:       query.Number(after.Seq),
 		Lim:       clamp(limit),
 	})
 	if err != nil {
 		return nil, wrap("list checkpoints of an older master key", err)
 	}
-	list := make([]library.EventCheckpoint, 0, len(rows))
-	for _, row := range rows {
-		list = append(list, toEventCheckpoint(row))
-	}
-	return list, nil
+	return convert(rows, toEventCheckpoint), nil
 }
 
 // SetAdoptionMAC implements [library.RebindStore].
 func (db *DB) SetAdoptionMAC(ctx context.Context, g library.AdoptionGeneration, mac []byte) error {
 	return db.write(ctx, "set MAC of adoption", func(ctx context.Context, q *query.Queries) error {
-		return q.SetAdoptionMAC(ctx, int64(g), mac)
+		return q.SetAdoptionMAC(ctx, query.Number(g), mac)
 	})
 }
 

@@ -115,11 +115,7 @@ func (db *DB) eachAuthorization(ctx context.Context, f func(Box) error) error {
 			return wrap("list authorizations", err)
 		}
 		for _, row := range rows {
-			a, err := toAuthorization(row)
-			if err != nil {
-				return wrap("list authorizations", err)
-			}
-			if err := f(Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: a}); err != nil {
+			if err := f(Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: toAuthorization(row)}); err != nil {
 				return err
 			}
 			after = row.Hash
@@ -136,10 +132,7 @@ func (db *DB) eachConnection(ctx context.Context, f func(Box) error) error {
 			return wrap("list connections", err)
 		}
 		for _, row := range rows {
-			connection, err := toConnection(row)
-			if err != nil {
-				return wrap("list connections", err)
-			}
+			connection := toConnection(row)
 			if err := f(Box{Kind: BoxConnection, Bytes: row.Access, Connection: connection}); err != nil {
 				return err
 			}
@@ -164,10 +157,7 @@ func (db *DB) eachTokenRevocation(ctx context.Context, f func(Box) error) error 
 			return wrap("list token revocations", err)
 		}
 		for _, row := range rows {
-			connection, err := toEndedConnection(row)
-			if err != nil {
-				return wrap("list token revocations", err)
-			}
+			connection := toEndedConnection(row)
 			if err := f(Box{Kind: BoxRevocation, Bytes: row.Access, Connection: connection}); err != nil {
 				return err
 			}
@@ -195,10 +185,7 @@ func (db *DB) eachDeliveryContent(ctx context.Context, f func(Box) error) error 
 			if err != nil {
 				return wrap(doing, err)
 			}
-			box := Box{Kind: BoxPayload, Bytes: row.Payload}
-			if box.Delivery, err = toDelivery(row.Delivery); err != nil {
-				return wrap(doing, err)
-			}
+			box := Box{Kind: BoxPayload, Bytes: row.Payload, Delivery: toDelivery(row.Delivery)}
 			if row.Payload != nil {
 				if err := f(box); err != nil {
 					return err
@@ -285,10 +272,7 @@ func endAllDeliveries(ctx context.Context, q *query.Queries, at time.Time, reaso
 		return err
 	}
 	for _, row := range rows {
-		d, err := toDelivery(row)
-		if err != nil {
-			return err
-		}
+		d := toDelivery(row)
 		event := library.Event{Library: d.Library, At: at, Kind: library.EventSentGivenUp}
 		event.Details = library.EventDetails{
 			Application: d.Application, Contract: d.Contract, Grant: d.Grant, Account: d.Account,
@@ -301,7 +285,7 @@ func endAllDeliveries(ctx context.Context, q *query.Queries, at time.Time, reaso
 		if err := addUnboundEvent(ctx, q, event); err != nil {
 			return err
 		}
-		err = q.EndUnfinishedDelivery(ctx, query.EndUnfinishedDeliveryParams{
+		err := q.EndUnfinishedDelivery(ctx, query.EndUnfinishedDeliveryParams{
 			State: string(state), Reason: reason, At: toMillis(at), ID: row.ID,
 		})
 		if err != nil {
@@ -318,10 +302,7 @@ func endAllAccess(ctx context.Context, q *query.Queries, at time.Time) error {
 			return err
 		}
 		for _, row := range rows {
-			connection, err := toConnection(row)
-			if err != nil {
-				return err
-			}
+			connection := toConnection(row)
 			event := library.Event{Library: row.LibraryID, At: at, Kind: library.EventAccountEnded,
 				Details: library.EventDetails{
 					Application: connection.Application, Account: connection.ID, Provider: connection.Source.Name,

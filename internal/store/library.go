@@ -19,7 +19,7 @@ func (db *DB) AddLibrary(
 			Email:      validText(l.Email),
 			PublicKey:  l.PublicKey.Bytes(),
 			CreatedAt:  toMillis(l.CreatedAt),
-			CodeSaved:  l.CodeSaved,
+			CodeSaved:  query.Flag(l.CodeSaved),
 			CodeMadeAt: toMillis(l.CodeMadeAt),
 			DeleteAt:   toMillis(l.DeleteAt),
 			Binding:    l.Binding,
@@ -67,7 +67,8 @@ func (db *DB) ShutLibrary(
 		if err := lockLibrary(ctx, q, id); err != nil {
 			return err
 		}
-		if l, err := q.GetLibrary(ctx, id); err != nil || l.DeleteAt != 0 {
+		l, err := q.GetLibrary(ctx, id)
+		if err != nil {
 			return err
 		}
 		connections, err := q.ListConnectionsOfLibrary(ctx, id)
@@ -76,21 +77,27 @@ func (db *DB) ShutLibrary(
 		}
 		for _, step := range []func() error{
 			func() error { return db.endConnections(ctx, q, connections, e.At, reasonShut) },
-			func() error { return db.addEvent(ctx, q, e) },
-			func() error { return q.SetDeleteAt(ctx, id, toMillis(deleteAt)) },
 			func() error { return q.RevokeGrantsOfLibrary(ctx, toMillis(e.At), endedBinding, id) },
 			func() error { return q.DeleteTokenSealsOfLibrary(ctx, id) },
 			func() error { return q.DeleteAuthCodeSealsOfLibrary(ctx, id) },
 			func() error { return q.DeleteSessionsOfLibrary(ctx, id) },
 			func() error { return q.DeletePayloadsOfLibrary(ctx, id) },
 			func() error { return q.ExpireDeliveriesOfLibrary(ctx, reasonShut, toMillis(e.At), id) },
-			func() error { return q.EndOtherLogins(ctx, id, keep) },
 		} {
 			if err := step(); err != nil {
 				return err
 			}
 		}
-		return nil
+		if l.DeleteAt != 0 {
+			return nil // or somebody else says so, to take that out again: what it ends has ended
+		}
+		if err := db.addEvent(ctx, q, e); err != nil {
+			return err
+		}
+		if err := q.SetDeleteAt(ctx, id, toMillis(deleteAt)); err != nil {
+			return err
+		}
+		return q.EndOtherLogins(ctx, id, keep)
 	})
 }
 
@@ -180,7 +187,7 @@ func toLibrary(row query.Library) (library.Library, error) {
 		Email:      row.Email,
 		PublicKey:  key,
 		CreatedAt:  fromMillis(row.CreatedAt),
-		CodeSaved:  row.CodeSaved,
+		CodeSaved:  bool(row.CodeSaved),
 		CodeMadeAt: fromMillis(row.CodeMadeAt),
 		DeleteAt:   fromMillis(row.DeleteAt),
 		Binding:    row.Binding,

@@ -24,6 +24,11 @@ type dialect struct {
 	hasTable string // the query that counts the tables with a name
 	// listAdditions is the query of [DB.ListAdditions]: kinds, names and tables.
 	listAdditions string
+	// listColumns is the query of [DB.ListImpossible]: tables, columns, their types, and whether they are of the
+	// primary key.
+	listColumns string
+	// looselyTyped says that a column can have values of other types than its own.
+	looselyTyped bool
 }
 
 var (
@@ -46,6 +51,12 @@ var (
 				JOIN own ON own.oid = p.polrelid
 			UNION ALL SELECT 'view', own.name, own.name FROM own WHERE own.relkind IN ('v', 'm')
 			ORDER BY 1, 2, 3`,
+		listColumns: `SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL),
+				COALESCE(a.attnum = ANY (i.indkey), FALSE)
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+			LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary
+			WHERE c.relkind = 'r' AND n.nspname = ANY (current_schemas(false)) ORDER BY 1, a.attnum`,
 	}
 	sqliteDialect = dialect{
 		goose: goose.DialectSQLite3,
@@ -58,6 +69,9 @@ var (
 		hasTable: "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = $1",
 		listAdditions: "SELECT type, name, tbl_name FROM sqlite_schema WHERE type IN ('trigger', 'view') " +
 			"ORDER BY type, name",
+		listColumns: "SELECT t.name, c.name, lower(c.type), c.pk > 0 FROM sqlite_schema t " +
+			"JOIN pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY t.name, c.cid",
+		looselyTyped: true,
 	}
 )
 

@@ -274,7 +274,7 @@ func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (
 	if has, err := hasTable(ctx, db, d, "installation"); err != nil || !has {
 		return s, err
 	}
-	var at int64
+	var at query.Number
 	err = db.QueryRowContext(ctx, "SELECT id, folder, created_at FROM installation WHERE place = 1").
 		Scan(&s.Installation.ID, &s.Installation.Folder, &at)
 	if errors.Is(err, sql.ErrNoRows) {

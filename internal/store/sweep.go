@@ -22,7 +22,7 @@ const keepPending = 24 * time.Hour
 const keepRevocations = 24 * time.Hour
 
 // A sweep deletes up to batch rows that expired at or before a time.
-type sweep = func(q *query.Queries, ctx context.Context, before int64, batch int32) (int64, error)
+type sweep = func(q *query.Queries, ctx context.Context, before query.Number, batch int32) (int64, error)
 
 // Sweep implements [library.Sweeper].
 func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error {
@@ -79,7 +79,7 @@ func (db *DB) inBatches(ctx context.Context, doing string, before time.Time, s s
 }
 
 // sweepPendingConnections deletes accounts at providers that are pending and belong to no request.
-func sweepPendingConnections(q *query.Queries, ctx context.Context, before int64, batch int32) (int64, error) {
+func sweepPendingConnections(q *query.Queries, ctx context.Context, before query.Number, batch int32) (int64, error) {
 	ids, err := q.ListLostConnections(ctx, before, batch)
 	if err != nil {
 		return 0, err

@@ -1,6 +1,6 @@
 -- The end is that before the event is added; only the number is that of the event.
 -- name: CountEvent :one
-UPDATE chains SET events = events + 1 WHERE library_id = $1 AND events BETWEEN 0 AND 4611686018427387902
+UPDATE chains SET events = events + 1 WHERE library_id = $1 AND events BETWEEN 0 AND 4611686018427387902 AND CAST(events AS BIGINT) = events
 RETURNING events, hash, mac;
 
 -- Makes a row that somebody else has removed, or in which they have put a number that cannot be counted on.
@@ -20,8 +20,10 @@ INSERT INTO events (library_id, seq, at, kind, details, previous, hash) VALUES (
 ON CONFLICT (library_id, seq) DO UPDATE SET at = excluded.at, kind = excluded.kind, details = excluded.details,
     previous = excluded.previous, hash = excluded.hash;
 
+-- SQLite stores any value in any column. What is no number is left out, since a page cannot begin after it.
 -- name: ListEvents :many
-SELECT * FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 ORDER BY seq DESC LIMIT $3;
+SELECT * FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 AND CAST(seq AS BIGINT) = seq
+ORDER BY seq DESC LIMIT $3;
 
 -- name: CountEventsBeforeFirst :one
 SELECT COUNT(*) FROM events WHERE library_id = $1 AND seq < 1;

@@ -12,14 +12,17 @@ SELECT * FROM files WHERE id = $1 AND library_id = $2;
 SELECT contents.* FROM contents JOIN files ON files.id = contents.file_id
 WHERE files.id = $1 AND files.library_id = $2;
 
+-- SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it.
 -- name: ListFilesAfter :many
 SELECT * FROM files
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) > (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
 ORDER BY created_at, id LIMIT sqlc.arg(lim);
 
 -- name: ListFilesBefore :many
 SELECT * FROM files
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 
 -- name: CountFiles :one

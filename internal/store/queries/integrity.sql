@@ -59,20 +59,20 @@ FROM chains LEFT JOIN events ON events.library_id = chains.library_id AND events
 WHERE chains.library_id = $1;
 
 -- name: ListEventsAfter :many
-SELECT * FROM events WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+SELECT * FROM events WHERE library_id = $1 AND seq > $2 AND CAST(seq AS BIGINT) = seq ORDER BY seq LIMIT $3;
 
 -- name: AddEventCheckpoint :exec
 INSERT INTO event_checkpoints (library_id, seq, hash, mac) VALUES ($1, $2, $3, $4)
 ON CONFLICT (library_id, seq) DO UPDATE SET hash = excluded.hash, mac = excluded.mac;
 
 -- name: GetNewestEventCheckpoint :one
-SELECT * FROM event_checkpoints WHERE library_id = $1 ORDER BY seq DESC LIMIT 1;
+SELECT * FROM event_checkpoints WHERE library_id = $1 AND CAST(seq AS BIGINT) = seq ORDER BY seq DESC LIMIT 1;
 
 -- name: GetEventCheckpointFrom :one
-SELECT * FROM event_checkpoints WHERE library_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1;
+SELECT * FROM event_checkpoints WHERE library_id = $1 AND seq >= $2 AND CAST(seq AS BIGINT) = seq ORDER BY seq LIMIT 1;
 
 -- name: ListEventCheckpoints :many
-SELECT * FROM event_checkpoints WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3;
+SELECT * FROM event_checkpoints WHERE library_id = $1 AND seq > $2 AND CAST(seq AS BIGINT) = seq ORDER BY seq LIMIT $3;
 
 -- name: ListLibraryIDs :many
 SELECT id FROM libraries WHERE id > $1 ORDER BY id LIMIT $2;
@@ -126,7 +126,7 @@ ORDER BY codes.hash LIMIT sqlc.arg(lim);
 
 -- name: ListEventCheckpointsOfOlderKey :many
 SELECT * FROM event_checkpoints
-WHERE substr(mac, 2, 4) <> sqlc.arg(key)
+WHERE substr(mac, 2, 4) <> sqlc.arg(key) AND CAST(seq AS BIGINT) = seq
     AND (library_id, seq) > (CAST(sqlc.arg(library_id) AS TEXT), CAST(sqlc.arg(seq) AS BIGINT))
 ORDER BY library_id, seq LIMIT sqlc.arg(lim);
 

@@ -21,7 +21,7 @@ type AddAccountHandleParams struct {
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
 	AccountID     wire.AccountID
-	ExpiresAt     int64
+	ExpiresAt     Number
 }
 
 func (q *Queries) AddAccountHandle(ctx context.Context, arg AddAccountHandleParams) error {
@@ -48,7 +48,7 @@ type AddOrShowAccountParams struct {
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	Subject       string
-	CreatedAt     int64
+	CreatedAt     Number
 }
 
 // An existing account keeps its values and is no longer hidden.
@@ -124,7 +124,7 @@ UPDATE accounts SET hidden_at = $1
 WHERE library_id = $2 AND application_id = $3 AND hidden_at = 0
 `
 
-func (q *Queries) HideAccount(ctx context.Context, at int64, libraryID library.ID, applicationID wire.ApplicationID) error {
+func (q *Queries) HideAccount(ctx context.Context, at Number, libraryID library.ID, applicationID wire.ApplicationID) error {
 	_, err := q.exec(ctx, q.hideAccountStmt, hideAccount, at, libraryID, applicationID)
 	return err
 }

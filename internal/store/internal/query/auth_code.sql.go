@@ -25,8 +25,8 @@ type AddAuthCodeParams struct {
 	ContractID    wire.ContractID
 	Challenge     string
 	Seal          []byte
-	ExpiresAt     int64
-	UsedAt        int64
+	ExpiresAt     Number
+	UsedAt        Number
 	Binding       []byte
 }
 
@@ -88,7 +88,7 @@ const useAuthCode = `-- name: UseAuthCode :execrows
 UPDATE codes SET used_at = $2, seal = NULL WHERE hash = $1 AND used_at = 0
 `
 
-func (q *Queries) UseAuthCode(ctx context.Context, hash seal.Hash, usedAt int64) (int64, error) {
+func (q *Queries) UseAuthCode(ctx context.Context, hash seal.Hash, usedAt Number) (int64, error) {
 	result, err := q.exec(ctx, q.useAuthCodeStmt, useAuthCode, hash, usedAt)
 	if err != nil {
 		return 0, err

@@ -29,9 +29,9 @@ type AddAuthRequestParams struct {
 	Challenge      string
 	LibraryID      library.ID
 	SessionHash    seal.Hash
-	CreatedAt      int64
-	ExpiresAt      int64
-	AnsweredAt     int64
+	CreatedAt      Number
+	ExpiresAt      Number
+	AnsweredAt     Number
 	AccountID      string
 	Binding        []byte
 	SessionBinding []byte
@@ -65,7 +65,7 @@ RETURNING session_hash, account_id
 
 type AnswerAuthRequestParams struct {
 	Hash       seal.Hash
-	AnsweredAt int64
+	AnsweredAt Number
 	Answer     library.Outcome
 	AnsweredBy library.LoginID
 }
@@ -134,7 +134,7 @@ WHERE library_id = $2 AND application_id = $3 AND answered_at = 0
     AND kind <> 'revoke' AND expires_at > CAST($1 AS BIGINT)
 `
 
-func (q *Queries) ExpireOpenRequests(ctx context.Context, at int64, libraryID library.ID, applicationID wire.ApplicationID) error {
+func (q *Queries) ExpireOpenRequests(ctx context.Context, at Number, libraryID library.ID, applicationID wire.ApplicationID) error {
 	_, err := q.exec(ctx, q.expireOpenRequestsStmt, expireOpenRequests, at, libraryID, applicationID)
 	return err
 }

@@ -28,9 +28,9 @@ type AddAuthorizationParams struct {
 	Source          string
 	Correlation     string
 	Secrets         []byte
-	CreatedAt       int64
-	ExpiresAt       int64
-	EndedAt         int64
+	CreatedAt       Number
+	ExpiresAt       Number
+	EndedAt         Number
 	AccountID       string
 }
 
@@ -56,7 +56,7 @@ const endAuthorization = `-- name: EndAuthorization :execrows
 UPDATE trips SET ended_at = $2, secrets = $3 WHERE hash = $1 AND ended_at = 0
 `
 
-func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt int64, secrets []byte) (int64, error) {
+func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt Number, secrets []byte) (int64, error) {
 	result, err := q.exec(ctx, q.endAuthorizationStmt, endAuthorization, hash, endedAt, secrets)
 	if err != nil {
 		return 0, err

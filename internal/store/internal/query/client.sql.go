@@ -22,9 +22,9 @@ type AddApplicationParams struct {
 	Name       string
 	PartnerID  string
 	About      string
-	Checked    bool
-	CreatedAt  int64
-	DisabledAt int64
+	Checked    Flag
+	CreatedAt  Number
+	DisabledAt Number
 }
 
 func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) error {
@@ -56,11 +56,11 @@ type AddContractParams struct {
 	Purpose        string
 	Terms          string
 	Privacy        string
-	GrantFor       int64
-	CreatedAt      int64
-	ExpiresAt      int64
-	DisabledAt     int64
-	DeletesLibrary bool
+	GrantFor       Number
+	CreatedAt      Number
+	ExpiresAt      Number
+	DisabledAt     Number
+	DeletesLibrary Flag
 }
 
 func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error {
@@ -88,7 +88,7 @@ UPDATE applications SET disabled_at = CASE WHEN disabled_at = 0 THEN CAST($1 AS 
 WHERE id = $2
 `
 
-func (q *Queries) DisableApplication(ctx context.Context, at int64, iD wire.ApplicationID) (int64, error) {
+func (q *Queries) DisableApplication(ctx context.Context, at Number, iD wire.ApplicationID) (int64, error) {
 	result, err := q.exec(ctx, q.disableApplicationStmt, disableApplication, at, iD)
 	if err != nil {
 		return 0, err
@@ -101,7 +101,7 @@ UPDATE contracts SET disabled_at = CASE WHEN disabled_at = 0 THEN CAST($1 AS BIG
 WHERE id = $2
 `
 
-func (q *Queries) DisableContract(ctx context.Context, at int64, iD wire.ContractID) (int64, error) {
+func (q *Queries) DisableContract(ctx context.Context, at Number, iD wire.ContractID) (int64, error) {
 	result, err := q.exec(ctx, q.disableContractStmt, disableContract, at, iD)
 	if err != nil {
 		return 0, err

@@ -24,17 +24,17 @@ type AddConnectionParams struct {
 	Reference     string
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
-	SourceID      int64
+	SourceID      Number
 	Source        string
-	Pending       bool
+	Pending       Flag
 	Access        []byte
-	AccessVersion int64
-	AccessUntil   int64
-	EndedAt       int64
+	AccessVersion Number
+	AccessUntil   Number
+	EndedAt       Number
 	Correlation   string
-	CreatedAt     int64
-	UpdatedAt     int64
-	LastUsedAt    int64
+	CreatedAt     Number
+	UpdatedAt     Number
+	LastUsedAt    Number
 }
 
 func (q *Queries) AddConnection(ctx context.Context, arg AddConnectionParams) (Connection, error) {
@@ -90,8 +90,8 @@ type AddTokenRevocationParams struct {
 	ApplicationID wire.ApplicationID
 	Source        string
 	Access        []byte
-	CreatedAt     int64
-	NextAt        int64
+	CreatedAt     Number
+	NextAt        Number
 }
 
 func (q *Queries) AddTokenRevocation(ctx context.Context, arg AddTokenRevocationParams) error {
@@ -114,10 +114,10 @@ RETURNING id, reference, library_id, application_id, grant_id, source_id, source
 `
 
 type ClaimRefreshParams struct {
-	Until   int64
+	Until   Number
 	ID      string
-	Version int64
-	Now     int64
+	Version Number
+	Now     Number
 }
 
 func (q *Queries) ClaimRefresh(ctx context.Context, arg ClaimRefreshParams) (Connection, error) {
@@ -155,7 +155,7 @@ UPDATE token_revocations SET next_at = $1 WHERE account_id = $2 AND next_at <= $
 RETURNING account_id, library_id, application_id, source, access, created_at, next_at
 `
 
-func (q *Queries) ClaimTokenRevocation(ctx context.Context, next int64, accountID wire.AccountID, now int64) (TokenRevocation, error) {
+func (q *Queries) ClaimTokenRevocation(ctx context.Context, next Number, accountID wire.AccountID, now Number) (TokenRevocation, error) {
 	row := q.queryRow(ctx, q.claimTokenRevocationStmt, claimTokenRevocation, next, accountID, now)
 	var i TokenRevocation
 	err := row.Scan(
@@ -243,10 +243,10 @@ WHERE id = $3 AND access_version = $4 AND ended_at = 0
 `
 
 type EndAccessParams struct {
-	At        int64
+	At        Number
 	Remainder []byte
 	ID        string
-	Version   int64
+	Version   Number
 }
 
 func (q *Queries) EndAccess(ctx context.Context, arg EndAccessParams) (int64, error) {
@@ -271,9 +271,9 @@ ORDER BY grants.created_at DESC, grants.id DESC LIMIT 1
 
 type FindConnectionOfContractParams struct {
 	LibraryID  library.ID
-	SourceID   int64
+	SourceID   Number
 	ContractID wire.ContractID
-	At         int64
+	At         Number
 }
 
 // The account that the active grant of a contract has at a source.
@@ -311,7 +311,7 @@ const findConnectionOfGrant = `-- name: FindConnectionOfGrant :one
 SELECT id, reference, library_id, application_id, grant_id, source_id, source, pending, access, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at FROM provider_accounts WHERE grant_id = $1 AND grant_id <> '' AND source_id = $2
 `
 
-func (q *Queries) FindConnectionOfGrant(ctx context.Context, grantID library.GrantID, sourceID int64) (Connection, error) {
+func (q *Queries) FindConnectionOfGrant(ctx context.Context, grantID library.GrantID, sourceID Number) (Connection, error) {
 	row := q.queryRow(ctx, q.findConnectionOfGrantStmt, findConnectionOfGrant, grantID, sourceID)
 	var i Connection
 	err := row.Scan(
@@ -565,7 +565,7 @@ const listTokenRevocations = `-- name: ListTokenRevocations :many
 SELECT account_id, library_id, application_id, source, access, created_at, next_at FROM token_revocations WHERE next_at <= $1 ORDER BY next_at, account_id LIMIT $2
 `
 
-func (q *Queries) ListTokenRevocations(ctx context.Context, now int64, lim int32) ([]TokenRevocation, error) {
+func (q *Queries) ListTokenRevocations(ctx context.Context, now Number, lim int32) ([]TokenRevocation, error) {
 	rows, err := q.query(ctx, q.listTokenRevocationsStmt, listTokenRevocations, now, lim)
 	if err != nil {
 		return nil, err
@@ -605,7 +605,7 @@ ORDER BY id LIMIT $2
 `
 
 // Those whose grant has expired, and those of before that have none.
-func (q *Queries) ListUngranted(ctx context.Context, now int64, lim int32) ([]Connection, error) {
+func (q *Queries) ListUngranted(ctx context.Context, now Number, lim int32) ([]Connection, error) {
 	rows, err := q.query(ctx, q.listUngrantedStmt, listUngranted, now, lim)
 	if err != nil {
 		return nil, err
@@ -650,7 +650,7 @@ const releaseRefresh = `-- name: ReleaseRefresh :exec
 UPDATE provider_accounts SET renewal_until = 0 WHERE id = $1 AND access_version = $2
 `
 
-func (q *Queries) ReleaseRefresh(ctx context.Context, iD string, version int64) error {
+func (q *Queries) ReleaseRefresh(ctx context.Context, iD string, version Number) error {
 	_, err := q.exec(ctx, q.releaseRefreshStmt, releaseRefresh, iD, version)
 	return err
 }
@@ -666,9 +666,9 @@ type RenewConnectionParams struct {
 	ID          string
 	Source      string
 	Access      []byte
-	AccessUntil int64
+	AccessUntil Number
 	Correlation string
-	UpdatedAt   int64
+	UpdatedAt   Number
 }
 
 // It keeps its id, its reference and whether it is pending. Whoever was about to renew the access
@@ -713,10 +713,10 @@ WHERE id = $4 AND access_version = $5
 
 type StoreTokensParams struct {
 	Access      []byte
-	AccessUntil int64
-	At          int64
+	AccessUntil Number
+	At          Number
 	ID          string
-	Version     int64
+	Version     Number
 }
 
 func (q *Queries) StoreTokens(ctx context.Context, arg StoreTokensParams) (int64, error) {
@@ -740,7 +740,7 @@ WHERE id = $2 AND library_id = $3 AND application_id = $4
 `
 
 type UseConnectionParams struct {
-	At            int64
+	At            Number
 	ID            string
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID

@@ -28,16 +28,16 @@ type AddDeliveryParams struct {
 	ProviderName  string
 	Types         string
 	State         string
-	Status        int64
+	Status        Number
 	Reason        string
-	Attempts      int64
+	Attempts      Number
 	Lease         string
-	LeaseUntil    int64
-	NextAt        int64
-	ExpiresAt     int64
-	CreatedAt     int64
-	UpdatedAt     int64
-	Size          int64
+	LeaseUntil    Number
+	NextAt        Number
+	ExpiresAt     Number
+	CreatedAt     Number
+	UpdatedAt     Number
+	Size          Number
 }
 
 func (q *Queries) AddDelivery(ctx context.Context, arg AddDeliveryParams) error {
@@ -73,7 +73,7 @@ type AddDeliveryContentParams struct {
 	DeliveryID string
 	Payload    []byte
 	Answer     []byte
-	AnsweredAt int64
+	AnsweredAt Number
 }
 
 func (q *Queries) AddDeliveryContent(ctx context.Context, arg AddDeliveryContentParams) error {
@@ -93,10 +93,10 @@ RETURNING grant_id, account_id
 `
 
 type BeginPostingParams struct {
-	Until int64
+	Until Number
 	ID    string
 	Lease string
-	Now   int64
+	Now   Number
 }
 
 type BeginPostingRow struct {
@@ -124,9 +124,9 @@ RETURNING id, library_id, application_id, contract_id, grant_id, account_id, pro
 
 type ClaimDeliveryParams struct {
 	Lease string
-	Until int64
+	Until Number
 	ID    string
-	Now   int64
+	Now   Number
 }
 
 // If two transactions claim a delivery, the second waits until the first has written the
@@ -212,9 +212,9 @@ WHERE id = $5 AND state IN ('waiting', 'posting') AND lease <> '' AND lease = $6
 
 type EndDeliveryParams struct {
 	State  string
-	Status int64
+	Status Number
 	Reason string
-	At     int64
+	At     Number
 	ID     string
 	Lease  string
 }
@@ -238,7 +238,7 @@ const endDeliveryContent = `-- name: EndDeliveryContent :exec
 UPDATE delivery_contents SET payload = NULL, answer = $2, answered_at = $3 WHERE delivery_id = $1
 `
 
-func (q *Queries) EndDeliveryContent(ctx context.Context, deliveryID string, answer []byte, answeredAt int64) error {
+func (q *Queries) EndDeliveryContent(ctx context.Context, deliveryID string, answer []byte, answeredAt Number) error {
 	_, err := q.exec(ctx, q.endDeliveryContentStmt, endDeliveryContent, deliveryID, answer, answeredAt)
 	return err
 }
@@ -251,7 +251,7 @@ WHERE library_id = $3 AND state = 'waiting' AND account_id = $4
 
 type ExpireDeliveriesOfConnectionParams struct {
 	Reason    string
-	At        int64
+	At        Number
 	LibraryID library.ID
 	AccountID string
 }
@@ -274,7 +274,7 @@ WHERE library_id = $3 AND state = 'waiting' AND grant_id = $4
 
 type ExpireDeliveriesOfGrantParams struct {
 	Reason    string
-	At        int64
+	At        Number
 	LibraryID library.ID
 	GrantID   library.GrantID
 }
@@ -295,7 +295,7 @@ UPDATE deliveries SET state = 'expired', reason = $1, updated_at = $2,
 WHERE library_id = $3 AND state = 'waiting'
 `
 
-func (q *Queries) ExpireDeliveriesOfLibrary(ctx context.Context, reason string, at int64, libraryID library.ID) error {
+func (q *Queries) ExpireDeliveriesOfLibrary(ctx context.Context, reason string, at Number, libraryID library.ID) error {
 	_, err := q.exec(ctx, q.expireDeliveriesOfLibraryStmt, expireDeliveriesOfLibrary, reason, at, libraryID)
 	return err
 }
@@ -306,7 +306,7 @@ UPDATE delivery_contents SET answer = NULL, answered_at = 0 WHERE delivery_id IN
     WHERE c.answered_at > 0 AND c.answered_at < $1 LIMIT $2)
 `
 
-func (q *Queries) ForgetAnswers(ctx context.Context, before int64, portion int32) (int64, error) {
+func (q *Queries) ForgetAnswers(ctx context.Context, before Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.forgetAnswersStmt, forgetAnswers, before, portion)
 	if err != nil {
 		return 0, err
@@ -382,7 +382,7 @@ WHERE state = 'posting' AND lease_until > 0 AND lease_until <= $1
 ORDER BY lease_until, id LIMIT $2
 `
 
-func (q *Queries) ListAbandoned(ctx context.Context, now int64, lim int32) ([]Delivery, error) {
+func (q *Queries) ListAbandoned(ctx context.Context, now Number, lim int32) ([]Delivery, error) {
 	rows, err := q.query(ctx, q.listAbandonedStmt, listAbandoned, now, lim)
 	if err != nil {
 		return nil, err
@@ -431,7 +431,7 @@ WHERE state = 'waiting' AND next_at <= $1 AND lease_until <= $1
 ORDER BY next_at, id LIMIT $2
 `
 
-func (q *Queries) ListClaimable(ctx context.Context, now int64, lim int32) ([]string, error) {
+func (q *Queries) ListClaimable(ctx context.Context, now Number, lim int32) ([]string, error) {
 	rows, err := q.query(ctx, q.listClaimableStmt, listClaimable, now, lim)
 	if err != nil {
 		return nil, err
@@ -457,18 +457,20 @@ func (q *Queries) ListClaimable(ctx context.Context, now int64, lim int32) ([]st
 const listDeliveries = `-- name: ListDeliveries :many
 SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
     AND ($4 = '' OR application_id = $4)
 ORDER BY created_at DESC, id DESC LIMIT $5
 `
 
 type ListDeliveriesParams struct {
 	LibraryID     library.ID
-	CreatedAt     int64
+	CreatedAt     Number
 	ID            string
 	ApplicationID interface{}
 	Lim           int32
 }
 
+// What is no time is left out, since a page cannot begin after it.
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error) {
 	rows, err := q.query(ctx, q.listDeliveriesStmt, listDeliveries,
 		arg.LibraryID,
@@ -525,7 +527,7 @@ SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = $1 AND grants.revoked
         AND provider_accounts.grant_id = $1) AS BOOLEAN) AS may
 `
 
-func (q *Queries) MayPost(ctx context.Context, grantID library.GrantID, now int64, accountID string) (bool, error) {
+func (q *Queries) MayPost(ctx context.Context, grantID library.GrantID, now Number, accountID string) (bool, error) {
 	row := q.queryRow(ctx, q.mayPostStmt, mayPost, grantID, now, accountID)
 	var may bool
 	err := row.Scan(&may)
@@ -540,8 +542,8 @@ SELECT
 `
 
 type NextDueRow struct {
-	Due    int64
-	Leased int64
+	Due    Number
+	Leased Number
 }
 
 // due is the earliest time at which a waiting delivery can be attempted, of those whose
@@ -560,10 +562,10 @@ WHERE id = $5 AND state IN ('waiting', 'posting') AND lease <> '' AND lease = $6
 `
 
 type PostponeParams struct {
-	Status int64
+	Status Number
 	Reason string
-	NextAt int64
-	At     int64
+	NextAt Number
+	At     Number
 	ID     string
 	Lease  string
 }
@@ -590,7 +592,7 @@ WHERE account_id = $1 AND state = 'waiting'
 
 type SumWaitingRow struct {
 	Number int64
-	Size   int64
+	Size   Number
 }
 
 func (q *Queries) SumWaiting(ctx context.Context, accountID string) (SumWaitingRow, error) {

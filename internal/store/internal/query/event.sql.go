@@ -19,8 +19,8 @@ ON CONFLICT (library_id, seq) DO UPDATE SET at = excluded.at, kind = excluded.ki
 
 type AddEventParams struct {
 	LibraryID library.ID
-	Seq       int64
-	At        int64
+	Seq       Number
+	At        Number
 	Kind      library.EventKind
 	Details   string
 	Previous  []byte
@@ -42,12 +42,12 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 }
 
 const countEvent = `-- name: CountEvent :one
-UPDATE chains SET events = events + 1 WHERE library_id = $1 AND events BETWEEN 0 AND 4611686018427387902
+UPDATE chains SET events = events + 1 WHERE library_id = $1 AND events BETWEEN 0 AND 4611686018427387902 AND CAST(events AS BIGINT) = events
 RETURNING events, hash, mac
 `
 
 type CountEventRow struct {
-	Events int64
+	Events Number
 	Hash   []byte
 	Mac    []byte
 }
@@ -81,10 +81,12 @@ func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.I
 }
 
 const listEvents = `-- name: ListEvents :many
-SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 ORDER BY seq DESC LIMIT $3
+SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 AND CAST(seq AS BIGINT) = seq
+ORDER BY seq DESC LIMIT $3
 `
 
-func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq int64, limit int32) ([]Event, error) {
+// SQLite stores any value in any column. What is no number is left out, since a page cannot begin after it.
+func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq Number, limit int32) ([]Event, error) {
 	rows, err := q.query(ctx, q.listEventsStmt, listEvents, libraryID, seq, limit)
 	if err != nil {
 		return nil, err

@@ -44,8 +44,8 @@ type AddFileParams struct {
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
 	Metadata      string
-	Size          int64
-	CreatedAt     int64
+	Size          Number
+	CreatedAt     Number
 }
 
 func (q *Queries) AddFile(ctx context.Context, arg AddFileParams) error {
@@ -140,16 +140,18 @@ func (q *Queries) HasFile(ctx context.Context, iD wire.FileName, libraryID libra
 const listFilesAfter = `-- name: ListFilesAfter :many
 SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
 WHERE library_id = $1 AND (created_at, id) > ($2, CAST($3 AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
 ORDER BY created_at, id LIMIT $4
 `
 
 type ListFilesAfterParams struct {
 	LibraryID library.ID
-	CreatedAt int64
+	CreatedAt Number
 	ID        string
 	Lim       int32
 }
 
+// SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it.
 func (q *Queries) ListFilesAfter(ctx context.Context, arg ListFilesAfterParams) ([]File, error) {
 	rows, err := q.query(ctx, q.listFilesAfterStmt, listFilesAfter,
 		arg.LibraryID,
@@ -189,12 +191,13 @@ func (q *Queries) ListFilesAfter(ctx context.Context, arg ListFilesAfterParams) 
 const listFilesBefore = `-- name: ListFilesBefore :many
 SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
 ORDER BY created_at DESC, id DESC LIMIT $4
 `
 
 type ListFilesBeforeParams struct {
 	LibraryID library.ID
-	CreatedAt int64
+	CreatedAt Number
 	ID        string
 	Lim       int32
 }

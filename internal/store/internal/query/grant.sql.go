@@ -23,10 +23,10 @@ type AddGrantParams struct {
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
-	CreatedAt     int64
-	ExpiresAt     int64
-	LastUsedAt    int64
-	RevokedAt     int64
+	CreatedAt     Number
+	ExpiresAt     Number
+	LastUsedAt    Number
+	RevokedAt     Number
 	Access        library.Access
 	Allowed       string
 	Binding       []byte
@@ -57,7 +57,7 @@ ORDER BY created_at DESC, id DESC LIMIT 1
 `
 
 // One whose binding is gone, or is of one byte, was revoked, whatever the row says now.
-func (q *Queries) FindActiveGrant(ctx context.Context, libraryID library.ID, contractID wire.ContractID, at int64) (Grant, error) {
+func (q *Queries) FindActiveGrant(ctx context.Context, libraryID library.ID, contractID wire.ContractID, at Number) (Grant, error) {
 	row := q.queryRow(ctx, q.findActiveGrantStmt, findActiveGrant, libraryID, contractID, at)
 	var i Grant
 	err := row.Scan(
@@ -103,9 +103,9 @@ const getLastUse = `-- name: GetLastUse :one
 SELECT last_used_at FROM grants WHERE id = $1 AND library_id = $2 AND revoked_at = 0
 `
 
-func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (int64, error) {
+func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (Number, error) {
 	row := q.queryRow(ctx, q.getLastUseStmt, getLastUse, iD, libraryID)
-	var last_used_at int64
+	var last_used_at Number
 	err := row.Scan(&last_used_at)
 	return last_used_at, err
 }
@@ -228,7 +228,7 @@ WHERE id = $5
 `
 
 type RenewGrantParams struct {
-	ExpiresAt int64
+	ExpiresAt Number
 	Access    library.Access
 	Allowed   string
 	Binding   []byte
@@ -253,7 +253,7 @@ WHERE id = $3
 `
 
 // The binding that it gets never verifies.
-func (q *Queries) RevokeGrant(ctx context.Context, at int64, binding []byte, iD library.GrantID) error {
+func (q *Queries) RevokeGrant(ctx context.Context, at Number, binding []byte, iD library.GrantID) error {
 	_, err := q.exec(ctx, q.revokeGrantStmt, revokeGrant, at, binding, iD)
 	return err
 }
@@ -264,7 +264,7 @@ UPDATE grants SET revoked_at = CASE WHEN revoked_at = 0 THEN CAST($1 AS BIGINT) 
 WHERE library_id = $3
 `
 
-func (q *Queries) RevokeGrantsOfLibrary(ctx context.Context, at int64, binding []byte, libraryID library.ID) error {
+func (q *Queries) RevokeGrantsOfLibrary(ctx context.Context, at Number, binding []byte, libraryID library.ID) error {
 	_, err := q.exec(ctx, q.revokeGrantsOfLibraryStmt, revokeGrantsOfLibrary, at, binding, libraryID)
 	return err
 }
@@ -273,7 +273,7 @@ const useGrant = `-- name: UseGrant :exec
 UPDATE grants SET last_used_at = $1 WHERE id = $2
 `
 
-func (q *Queries) UseGrant(ctx context.Context, at int64, iD library.GrantID) error {
+func (q *Queries) UseGrant(ctx context.Context, at Number, iD library.GrantID) error {
 	_, err := q.exec(ctx, q.useGrantStmt, useGrant, at, iD)
 	return err
 }

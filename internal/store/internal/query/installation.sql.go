@@ -16,7 +16,7 @@ const addInstallation = `-- name: AddInstallation :exec
 INSERT INTO installation (place, id, folder, created_at) VALUES (1, $1, '', $2) ON CONFLICT DO NOTHING
 `
 
-func (q *Queries) AddInstallation(ctx context.Context, iD string, createdAt int64) error {
+func (q *Queries) AddInstallation(ctx context.Context, iD string, createdAt Number) error {
 	_, err := q.exec(ctx, q.addInstallationStmt, addInstallation, iD, createdAt)
 	return err
 }
@@ -49,7 +49,7 @@ type ListLargeFilesRow struct {
 }
 
 // Files that are larger than a size, among the first of all.
-func (q *Queries) ListLargeFiles(ctx context.Context, size int64, among int32, lim int32) ([]ListLargeFilesRow, error) {
+func (q *Queries) ListLargeFiles(ctx context.Context, size Number, among int32, lim int32) ([]ListLargeFilesRow, error) {
 	rows, err := q.query(ctx, q.listLargeFilesStmt, listLargeFiles, size, among, lim)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ const addAdoption = `-- name: AddAdoption :exec
 INSERT INTO adoptions (id, adopted_at, mac) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING
 `
 
-func (q *Queries) AddAdoption(ctx context.Context, iD int64, adoptedAt int64, mac []byte) error {
+func (q *Queries) AddAdoption(ctx context.Context, iD Number, adoptedAt Number, mac []byte) error {
 	_, err := q.exec(ctx, q.addAdoptionStmt, addAdoption, iD, adoptedAt, mac)
 	return err
 }
@@ -29,7 +29,7 @@ ON CONFLICT (library_id, seq) DO UPDATE SET hash = excluded.hash, mac = excluded
 
 type AddEventCheckpointParams struct {
 	LibraryID library.ID
-	Seq       int64
+	Seq       Number
 	Hash      []byte
 	Mac       []byte
 }
@@ -71,7 +71,7 @@ type BindChainParams struct {
 	Hash      []byte
 	Mac       []byte
 	LibraryID library.ID
-	Events    int64
+	Events    Number
 }
 
 // A chain that has grown since has got its MAC.
@@ -95,7 +95,7 @@ type BindGrantParams struct {
 	Allowed   string
 	Binding   []byte
 	ID        library.GrantID
-	ExpiresAt int64
+	ExpiresAt Number
 }
 
 func (q *Queries) BindGrant(ctx context.Context, arg BindGrantParams) error {
@@ -158,7 +158,7 @@ const getAdoption = `-- name: GetAdoption :one
 SELECT id, adopted_at, mac FROM adoptions WHERE id = $1
 `
 
-func (q *Queries) GetAdoption(ctx context.Context, id int64) (Adoption, error) {
+func (q *Queries) GetAdoption(ctx context.Context, id Number) (Adoption, error) {
 	row := q.queryRow(ctx, q.getAdoptionStmt, getAdoption, id)
 	var i Adoption
 	err := row.Scan(&i.ID, &i.AdoptedAt, &i.Mac)
@@ -174,10 +174,10 @@ WHERE chains.library_id = $1
 `
 
 type GetChainHeadRow struct {
-	Events     int64
+	Events     Number
 	Hash       []byte
 	Mac        []byte
-	Newest     int64
+	Newest     Number
 	NewestHash []byte
 }
 
@@ -195,10 +195,10 @@ func (q *Queries) GetChainHead(ctx context.Context, libraryID library.ID) (GetCh
 }
 
 const getEventCheckpointFrom = `-- name: GetEventCheckpointFrom :one
-SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1
+SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 AND seq >= $2 AND CAST(seq AS BIGINT) = seq ORDER BY seq LIMIT 1
 `
 
-func (q *Queries) GetEventCheckpointFrom(ctx context.Context, libraryID library.ID, seq int64) (EventCheckpoint, error) {
+func (q *Queries) GetEventCheckpointFrom(ctx context.Context, libraryID library.ID, seq Number) (EventCheckpoint, error) {
 	row := q.queryRow(ctx, q.getEventCheckpointFromStmt, getEventCheckpointFrom, libraryID, seq)
 	var i EventCheckpoint
 	err := row.Scan(
@@ -211,7 +211,7 @@ func (q *Queries) GetEventCheckpointFrom(ctx context.Context, libraryID library.
 }
 
 const getNewestEventCheckpoint = `-- name: GetNewestEventCheckpoint :one
-SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 ORDER BY seq DESC LIMIT 1
+SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 AND CAST(seq AS BIGINT) = seq ORDER BY seq DESC LIMIT 1
 `
 
 func (q *Queries) GetNewestEventCheckpoint(ctx context.Context, libraryID library.ID) (EventCheckpoint, error) {
@@ -234,7 +234,7 @@ WHERE files.id = $1 AND files.library_id = $2
 
 type GetStoredFileRow struct {
 	File   File
-	Format int64
+	Format Number
 	Data   []byte
 }
 
@@ -420,7 +420,7 @@ type ListDeliveryStatesRow struct {
 	ID        string
 	LibraryID library.ID
 	State     string
-	Size      int64
+	Size      Number
 }
 
 func (q *Queries) ListDeliveryStates(ctx context.Context, iD string, limit int32) ([]ListDeliveryStatesRow, error) {
@@ -452,10 +452,10 @@ func (q *Queries) ListDeliveryStates(ctx context.Context, iD string, limit int32
 }
 
 const listEventCheckpoints = `-- name: ListEventCheckpoints :many
-SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 AND seq > $2 AND CAST(seq AS BIGINT) = seq ORDER BY seq LIMIT $3
 `
 
-func (q *Queries) ListEventCheckpoints(ctx context.Context, libraryID library.ID, seq int64, limit int32) ([]EventCheckpoint, error) {
+func (q *Queries) ListEventCheckpoints(ctx context.Context, libraryID library.ID, seq Number, limit int32) ([]EventCheckpoint, error) {
 	rows, err := q.query(ctx, q.listEventCheckpointsStmt, listEventCheckpoints, libraryID, seq, limit)
 	if err != nil {
 		return nil, err
@@ -485,7 +485,7 @@ func (q *Queries) ListEventCheckpoints(ctx context.Context, libraryID library.ID
 
 const listEventCheckpointsOfOlderKey = `-- name: ListEventCheckpointsOfOlderKey :many
 SELECT library_id, seq, hash, mac FROM event_checkpoints
-WHERE substr(mac, 2, 4) <> $1
+WHERE substr(mac, 2, 4) <> $1 AND CAST(seq AS BIGINT) = seq
     AND (library_id, seq) > (CAST($2 AS TEXT), CAST($3 AS BIGINT))
 ORDER BY library_id, seq LIMIT $4
 `
@@ -493,7 +493,7 @@ ORDER BY library_id, seq LIMIT $4
 type ListEventCheckpointsOfOlderKeyParams struct {
 	Key       []byte
 	LibraryID string
-	Seq       int64
+	Seq       Number
 	Lim       int32
 }
 
@@ -531,10 +531,10 @@ func (q *Queries) ListEventCheckpointsOfOlderKey(ctx context.Context, arg ListEv
 }
 
 const listEventsAfter = `-- name: ListEventsAfter :many
-SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
+SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq > $2 AND CAST(seq AS BIGINT) = seq ORDER BY seq LIMIT $3
 `
 
-func (q *Queries) ListEventsAfter(ctx context.Context, libraryID library.ID, seq int64, limit int32) ([]Event, error) {
+func (q *Queries) ListEventsAfter(ctx context.Context, libraryID library.ID, seq Number, limit int32) ([]Event, error) {
 	rows, err := q.query(ctx, q.listEventsAfterStmt, listEventsAfter, libraryID, seq, limit)
 	if err != nil {
 		return nil, err
@@ -863,7 +863,7 @@ WHERE chains.mac IS NULL AND chains.library_id > $1 ORDER BY chains.library_id L
 
 type ListUnboundChainsRow struct {
 	LibraryID library.ID
-	Events    int64
+	Events    Number
 	Hash      []byte
 }
 
@@ -1049,7 +1049,7 @@ const setAdoptionMAC = `-- name: SetAdoptionMAC :exec
 UPDATE adoptions SET mac = $2 WHERE id = $1
 `
 
-func (q *Queries) SetAdoptionMAC(ctx context.Context, iD int64, mac []byte) error {
+func (q *Queries) SetAdoptionMAC(ctx context.Context, iD Number, mac []byte) error {
 	_, err := q.exec(ctx, q.setAdoptionMACStmt, setAdoptionMAC, iD, mac)
 	return err
 }

@@ -29,7 +29,7 @@ UPDATE provider_accounts SET ended_at = $1, access = NULL, access_version = acce
 WHERE id = $2
 `
 
-func (q *Queries) DeleteConnectionAccess(ctx context.Context, at int64, iD string) error {
+func (q *Queries) DeleteConnectionAccess(ctx context.Context, at Number, iD string) error {
 	_, err := q.exec(ctx, q.deleteConnectionAccessStmt, deleteConnectionAccess, at, iD)
 	return err
 }
@@ -79,7 +79,7 @@ WHERE id = $4
 type EndUnfinishedDeliveryParams struct {
 	State  string
 	Reason string
-	At     int64
+	At     Number
 	ID     string
 }
 

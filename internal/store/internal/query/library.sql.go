@@ -29,10 +29,10 @@ type AddLibraryParams struct {
 	ID         library.ID
 	Email      string
 	PublicKey  []byte
-	CreatedAt  int64
-	CodeSaved  bool
-	CodeMadeAt int64
-	DeleteAt   int64
+	CreatedAt  Number
+	CodeSaved  Flag
+	CodeMadeAt Number
+	DeleteAt   Number
 	Binding    []byte
 }
 
@@ -119,7 +119,7 @@ const listShut = `-- name: ListShut :many
 SELECT id FROM libraries WHERE delete_at <> 0 AND delete_at <= $1 ORDER BY delete_at, id
 `
 
-func (q *Queries) ListShut(ctx context.Context, deleteAt int64) ([]library.ID, error) {
+func (q *Queries) ListShut(ctx context.Context, deleteAt Number) ([]library.ID, error) {
 	rows, err := q.query(ctx, q.listShutStmt, listShut, deleteAt)
 	if err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ const setDeleteAt = `-- name: SetDeleteAt :exec
 UPDATE libraries SET delete_at = $2 WHERE id = $1
 `
 
-func (q *Queries) SetDeleteAt(ctx context.Context, iD library.ID, deleteAt int64) error {
+func (q *Queries) SetDeleteAt(ctx context.Context, iD library.ID, deleteAt Number) error {
 	_, err := q.exec(ctx, q.setDeleteAtStmt, setDeleteAt, iD, deleteAt)
 	return err
 }
@@ -174,7 +174,7 @@ type SetLockParams struct {
 	LibraryID library.ID
 	Kind      library.LockKind
 	Box       []byte
-	CreatedAt int64
+	CreatedAt Number
 }
 
 func (q *Queries) SetLock(ctx context.Context, arg SetLockParams) error {
@@ -191,7 +191,7 @@ const setRecoveryCodeMade = `-- name: SetRecoveryCodeMade :exec
 UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1
 `
 
-func (q *Queries) SetRecoveryCodeMade(ctx context.Context, iD library.ID, codeMadeAt int64) error {
+func (q *Queries) SetRecoveryCodeMade(ctx context.Context, iD library.ID, codeMadeAt Number) error {
 	_, err := q.exec(ctx, q.setRecoveryCodeMadeStmt, setRecoveryCodeMade, iD, codeMadeAt)
 	return err
 }

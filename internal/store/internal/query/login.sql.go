@@ -24,9 +24,9 @@ type AddLoginParams struct {
 	Seal        []byte
 	PendingCode []byte
 	Agent       string
-	CreatedAt   int64
-	SeenAt      int64
-	ExpiresAt   int64
+	CreatedAt   Number
+	SeenAt      Number
+	ExpiresAt   Number
 	Binding     []byte
 }
 
@@ -126,7 +126,7 @@ const touchLogin = `-- name: TouchLogin :execrows
 UPDATE logins SET seen_at = $2, expires_at = $3 WHERE id = $1
 `
 
-func (q *Queries) TouchLogin(ctx context.Context, iD library.LoginID, seenAt int64, expiresAt int64) (int64, error) {
+func (q *Queries) TouchLogin(ctx context.Context, iD library.LoginID, seenAt Number, expiresAt Number) (int64, error) {
 	result, err := q.exec(ctx, q.touchLoginStmt, touchLogin, iD, seenAt, expiresAt)
 	if err != nil {
 		return 0, err

@@ -16,8 +16,8 @@ type Account struct {
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	Subject       string
-	CreatedAt     int64
-	HiddenAt      int64
+	CreatedAt     Number
+	HiddenAt      Number
 }
 
 type AccountHandle struct {
@@ -25,12 +25,12 @@ type AccountHandle struct {
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
 	AccountID     wire.AccountID
-	ExpiresAt     int64
+	ExpiresAt     Number
 }
 
 type Adoption struct {
-	ID        int64
-	AdoptedAt int64
+	ID        Number
+	AdoptedAt Number
 	Mac       []byte
 }
 
@@ -39,9 +39,9 @@ type Application struct {
 	Name       string
 	PartnerID  string
 	About      string
-	Checked    bool
-	CreatedAt  int64
-	DisabledAt int64
+	Checked    Flag
+	CreatedAt  Number
+	DisabledAt Number
 }
 
 type AuthCode struct {
@@ -51,8 +51,8 @@ type AuthCode struct {
 	ContractID    wire.ContractID
 	Challenge     string
 	Seal          []byte
-	ExpiresAt     int64
-	UsedAt        int64
+	ExpiresAt     Number
+	UsedAt        Number
 	Binding       []byte
 }
 
@@ -66,9 +66,9 @@ type AuthRequest struct {
 	Challenge      string
 	LibraryID      library.ID
 	SessionHash    seal.Hash
-	CreatedAt      int64
-	ExpiresAt      int64
-	AnsweredAt     int64
+	CreatedAt      Number
+	ExpiresAt      Number
+	AnsweredAt     Number
 	AccountID      string
 	Answer         library.Outcome
 	AnsweredBy     library.LoginID
@@ -85,16 +85,16 @@ type Authorization struct {
 	Source          string
 	Correlation     string
 	Secrets         []byte
-	CreatedAt       int64
-	ExpiresAt       int64
-	EndedAt         int64
+	CreatedAt       Number
+	ExpiresAt       Number
+	EndedAt         Number
 	AccountID       string
 	Result          string
 }
 
 type Chain struct {
 	LibraryID library.ID
-	Events    int64
+	Events    Number
 	Hash      []byte
 	Mac       []byte
 }
@@ -105,18 +105,18 @@ type Connection struct {
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	GrantID       library.GrantID
-	SourceID      int64
+	SourceID      Number
 	Source        string
-	Pending       bool
+	Pending       Flag
 	Access        []byte
-	AccessVersion int64
-	AccessUntil   int64
-	RenewalUntil  int64
-	EndedAt       int64
+	AccessVersion Number
+	AccessUntil   Number
+	RenewalUntil  Number
+	EndedAt       Number
 	Correlation   string
-	CreatedAt     int64
-	UpdatedAt     int64
-	LastUsedAt    int64
+	CreatedAt     Number
+	UpdatedAt     Number
+	LastUsedAt    Number
 }
 
 type Content struct {
@@ -136,11 +136,11 @@ type Contract struct {
 	Purpose        string
 	Terms          string
 	Privacy        string
-	GrantFor       int64
-	CreatedAt      int64
-	ExpiresAt      int64
-	DisabledAt     int64
-	DeletesLibrary bool
+	GrantFor       Number
+	CreatedAt      Number
+	ExpiresAt      Number
+	DisabledAt     Number
+	DeletesLibrary Flag
 }
 
 type Delivery struct {
@@ -153,22 +153,22 @@ type Delivery struct {
 	ProviderName  string
 	Types         string
 	State         string
-	Status        int64
+	Status        Number
 	Reason        string
-	Attempts      int64
+	Attempts      Number
 	Lease         string
-	LeaseUntil    int64
-	NextAt        int64
-	ExpiresAt     int64
-	CreatedAt     int64
-	UpdatedAt     int64
-	Size          int64
+	LeaseUntil    Number
+	NextAt        Number
+	ExpiresAt     Number
+	CreatedAt     Number
+	UpdatedAt     Number
+	Size          Number
 }
 
 type Event struct {
 	LibraryID library.ID
-	Seq       int64
-	At        int64
+	Seq       Number
+	At        Number
 	Kind      library.EventKind
 	Details   string
 	Previous  []byte
@@ -177,7 +177,7 @@ type Event struct {
 
 type EventCheckpoint struct {
 	LibraryID library.ID
-	Seq       int64
+	Seq       Number
 	Hash      []byte
 	Mac       []byte
 }
@@ -188,8 +188,8 @@ type File struct {
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
 	Metadata      string
-	Size          int64
-	CreatedAt     int64
+	Size          Number
+	CreatedAt     Number
 }
 
 type Grant struct {
@@ -197,30 +197,30 @@ type Grant struct {
 	LibraryID     library.ID
 	ApplicationID wire.ApplicationID
 	ContractID    wire.ContractID
-	CreatedAt     int64
-	ExpiresAt     int64
-	LastUsedAt    int64
-	RevokedAt     int64
+	CreatedAt     Number
+	ExpiresAt     Number
+	LastUsedAt    Number
+	RevokedAt     Number
 	Access        library.Access
 	Allowed       string
 	Binding       []byte
 }
 
 type Installation struct {
-	Place     int64
+	Place     Number
 	ID        string
 	Folder    string
-	CreatedAt int64
+	CreatedAt Number
 }
 
 type Library struct {
 	ID         library.ID
 	Email      string
 	PublicKey  []byte
-	CreatedAt  int64
-	CodeSaved  bool
-	CodeMadeAt int64
-	DeleteAt   int64
+	CreatedAt  Number
+	CodeSaved  Flag
+	CodeMadeAt Number
+	DeleteAt   Number
 	Binding    []byte
 }
 
@@ -228,7 +228,7 @@ type Lock struct {
 	LibraryID library.ID
 	Kind      library.LockKind
 	Box       []byte
-	CreatedAt int64
+	CreatedAt Number
 }
 
 type Login struct {
@@ -238,9 +238,9 @@ type Login struct {
 	Seal        []byte
 	PendingCode []byte
 	Agent       string
-	CreatedAt   int64
-	SeenAt      int64
-	ExpiresAt   int64
+	CreatedAt   Number
+	SeenAt      Number
+	ExpiresAt   Number
 	Binding     []byte
 }
 
@@ -252,16 +252,16 @@ type Session struct {
 	PublicKey     []byte
 	Seal          []byte
 	Options       string
-	CreatedAt     int64
-	ExpiresAt     int64
+	CreatedAt     Number
+	ExpiresAt     Number
 }
 
 type SigningKey struct {
 	ID        string
-	Place     int64
+	Place     Number
 	PublicKey string
 	Private   []byte
-	CreatedAt int64
+	CreatedAt Number
 }
 
 type Token struct {
@@ -269,7 +269,7 @@ type Token struct {
 	Use       library.TokenUse
 	GrantID   library.GrantID
 	Seal      []byte
-	ExpiresAt int64
+	ExpiresAt Number
 	Binding   []byte
 }
 
@@ -279,6 +279,6 @@ type TokenRevocation struct {
 	ApplicationID wire.ApplicationID
 	Source        string
 	Access        []byte
-	CreatedAt     int64
-	NextAt        int64
+	CreatedAt     Number
+	NextAt        Number
 }

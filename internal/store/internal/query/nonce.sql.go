@@ -13,7 +13,7 @@ const useNonce = `-- name: UseNonce :execrows
 INSERT INTO nonces (hash, forget_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
 `
 
-func (q *Queries) UseNonce(ctx context.Context, hash []byte, forgetAt int64) (int64, error) {
+func (q *Queries) UseNonce(ctx context.Context, hash []byte, forgetAt Number) (int64, error) {
 	result, err := q.exec(ctx, q.useNonceStmt, useNonce, hash, forgetAt)
 	if err != nil {
 		return 0, err

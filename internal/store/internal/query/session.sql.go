@@ -26,8 +26,8 @@ type AddSessionParams struct {
 	PublicKey     []byte
 	Seal          []byte
 	Options       string
-	CreatedAt     int64
-	ExpiresAt     int64
+	CreatedAt     Number
+	ExpiresAt     Number
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {

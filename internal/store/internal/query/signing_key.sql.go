@@ -19,7 +19,7 @@ type AddFirstSigningKeyParams struct {
 	ID        string
 	PublicKey string
 	Private   []byte
-	CreatedAt int64
+	CreatedAt Number
 }
 
 func (q *Queries) AddFirstSigningKey(ctx context.Context, arg AddFirstSigningKeyParams) error {

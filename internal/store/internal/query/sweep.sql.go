@@ -15,7 +15,7 @@ DELETE FROM provider_accounts WHERE id = $1 AND pending AND updated_at < $2 RETU
 
 // The condition is repeated after a wait for another to write the row: an account that has just
 // been connected anew, or allowed, stays.
-func (q *Queries) DeleteLostConnection(ctx context.Context, iD string, before int64) (Connection, error) {
+func (q *Queries) DeleteLostConnection(ctx context.Context, iD string, before Number) (Connection, error) {
 	row := q.queryRow(ctx, q.deleteLostConnectionStmt, deleteLostConnection, iD, before)
 	var i Connection
 	err := row.Scan(
@@ -47,7 +47,7 @@ WHERE a.pending AND a.created_at < $1 AND a.updated_at < $1
 LIMIT $2
 `
 
-func (q *Queries) ListLostConnections(ctx context.Context, before int64, portion int32) ([]string, error) {
+func (q *Queries) ListLostConnections(ctx context.Context, before Number, portion int32) ([]string, error) {
 	rows, err := q.query(ctx, q.listLostConnectionsStmt, listLostConnections, before, portion)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ DELETE FROM account_references WHERE id IN (
     SELECT r.id FROM account_references r WHERE r.expires_at > 0 AND r.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepAccountHandles(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepAccountHandles(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepAccountHandlesStmt, sweepAccountHandles, now, portion)
 	if err != nil {
 		return 0, err
@@ -88,7 +88,7 @@ DELETE FROM codes WHERE hash IN (
     SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepAuthCodes(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepAuthCodes(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepAuthCodesStmt, sweepAuthCodes, now, portion)
 	if err != nil {
 		return 0, err
@@ -101,7 +101,7 @@ DELETE FROM links WHERE hash IN (
     SELECT l.hash FROM links l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepAuthRequests(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepAuthRequests(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepAuthRequestsStmt, sweepAuthRequests, now, portion)
 	if err != nil {
 		return 0, err
@@ -114,7 +114,7 @@ DELETE FROM trips WHERE hash IN (
     SELECT t.hash FROM trips t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepAuthorizations(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepAuthorizations(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepAuthorizationsStmt, sweepAuthorizations, now, portion)
 	if err != nil {
 		return 0, err
@@ -127,7 +127,7 @@ DELETE FROM deleted_tokens WHERE hash IN (
     SELECT t.hash FROM deleted_tokens t WHERE t.forget_at > 0 AND t.forget_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepDeletedTokens(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepDeletedTokens(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepDeletedTokensStmt, sweepDeletedTokens, now, portion)
 	if err != nil {
 		return 0, err
@@ -140,7 +140,7 @@ DELETE FROM logins WHERE id IN (
     SELECT l.id FROM logins l WHERE l.expires_at > 0 AND l.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepLogins(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepLogins(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepLoginsStmt, sweepLogins, now, portion)
 	if err != nil {
 		return 0, err
@@ -156,7 +156,7 @@ DELETE FROM nonces WHERE hash IN (
 
 // The queries below delete expired rows in portions, so that no push waits long. A row
 // with the time 0 never expires.
-func (q *Queries) SweepNonces(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepNonces(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepNoncesStmt, sweepNonces, now, portion)
 	if err != nil {
 		return 0, err
@@ -169,7 +169,7 @@ DELETE FROM sessions WHERE hash IN (
     SELECT s.hash FROM sessions s WHERE s.expires_at > 0 AND s.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepSessions(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepSessions(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepSessionsStmt, sweepSessions, now, portion)
 	if err != nil {
 		return 0, err
@@ -182,7 +182,7 @@ DELETE FROM token_revocations WHERE account_id IN (
     SELECT r.account_id FROM token_revocations r WHERE r.created_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepTokenRevocations(ctx context.Context, before int64, portion int32) (int64, error) {
+func (q *Queries) SweepTokenRevocations(ctx context.Context, before Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepTokenRevocationsStmt, sweepTokenRevocations, before, portion)
 	if err != nil {
 		return 0, err
@@ -196,7 +196,7 @@ UPDATE tokens SET seal = NULL WHERE hash IN (
     WHERE t.expires_at > 0 AND t.expires_at <= $1 AND length(t.seal) > 0 LIMIT $2)
 `
 
-func (q *Queries) SweepTokenSeals(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepTokenSeals(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepTokenSealsStmt, sweepTokenSeals, now, portion)
 	if err != nil {
 		return 0, err
@@ -209,7 +209,7 @@ DELETE FROM tokens WHERE hash IN (
     SELECT t.hash FROM tokens t WHERE t.expires_at > 0 AND t.expires_at <= $1 LIMIT $2)
 `
 
-func (q *Queries) SweepTokens(ctx context.Context, now int64, portion int32) (int64, error) {
+func (q *Queries) SweepTokens(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepTokensStmt, sweepTokens, now, portion)
 	if err != nil {
 		return 0, err

@@ -21,7 +21,7 @@ type AddTokenParams struct {
 	Use       library.TokenUse
 	GrantID   library.GrantID
 	Seal      []byte
-	ExpiresAt int64
+	ExpiresAt Number
 	Binding   []byte
 }
 
@@ -108,7 +108,7 @@ SELECT logins.hash, CAST($1 AS BIGINT) FROM logins WHERE logins.library_id = $2
 ON CONFLICT (hash) DO NOTHING
 `
 
-func (q *Queries) RememberLoginsOfLibrary(ctx context.Context, forgetAt int64, libraryID library.ID) error {
+func (q *Queries) RememberLoginsOfLibrary(ctx context.Context, forgetAt Number, libraryID library.ID) error {
 	_, err := q.exec(ctx, q.rememberLoginsOfLibraryStmt, rememberLoginsOfLibrary, forgetAt, libraryID)
 	return err
 }
@@ -120,7 +120,7 @@ WHERE tokens.grant_id = $2 AND tokens.use = $3
 ON CONFLICT (hash) DO NOTHING
 `
 
-func (q *Queries) RememberTokensOfGrant(ctx context.Context, forgetAt int64, grantID library.GrantID, use library.TokenUse) error {
+func (q *Queries) RememberTokensOfGrant(ctx context.Context, forgetAt Number, grantID library.GrantID, use library.TokenUse) error {
 	_, err := q.exec(ctx, q.rememberTokensOfGrantStmt, rememberTokensOfGrant, forgetAt, grantID, use)
 	return err
 }
@@ -132,7 +132,7 @@ WHERE grants.library_id = $2 AND tokens.use = $3
 ON CONFLICT (hash) DO NOTHING
 `
 
-func (q *Queries) RememberTokensOfLibrary(ctx context.Context, forgetAt int64, libraryID library.ID, use library.TokenUse) error {
+func (q *Queries) RememberTokensOfLibrary(ctx context.Context, forgetAt Number, libraryID library.ID, use library.TokenUse) error {
 	_, err := q.exec(ctx, q.rememberTokensOfLibraryStmt, rememberTokensOfLibrary, forgetAt, libraryID, use)
 	return err
 }
@@ -141,7 +141,7 @@ const wasDeleted = `-- name: WasDeleted :one
 SELECT EXISTS (SELECT 1 FROM deleted_tokens WHERE hash = $1 AND forget_at > $2)
 `
 
-func (q *Queries) WasDeleted(ctx context.Context, hash seal.Hash, at int64) (bool, error) {
+func (q *Queries) WasDeleted(ctx context.Context, hash seal.Hash, at Number) (bool, error) {
 	row := q.queryRow(ctx, q.wasDeletedStmt, wasDeleted, hash, at)
 	var exists bool
 	err := row.Scan(&exists)
