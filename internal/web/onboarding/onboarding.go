@@ -58,7 +58,7 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
 			app: app, deleteWait: services.DeleteWait,
 		},
-		revoke:           &revoke{ui: u, connections: services.Connections, app: app},
+		revoke:           &revoke{ui: u, consents: services.Consents, connections: services.Connections, app: app},
 		terms:            &terms{ui: u},
 		app:              app,
 		again:            &answered{consents: services.Consents, logins: signIn.Logins, app: app},
