@@ -54,6 +54,7 @@ func TestEventsHaveTexts(t *testing.T) {
 		library.EventCodeReused, library.EventFileAdded,
 		library.EventFileRead, library.EventFileDownloaded,
 		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
+		library.EventNotAllowed,
 		library.EventSentAccepted, library.EventSentRefused, library.EventSentUnknown, library.EventSentGivenUp,
 		library.EventTampered,
 	} {
