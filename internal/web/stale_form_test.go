@@ -53,7 +53,7 @@ func TestStaleForm(t *testing.T) {
 		}
 		unchanged("after signing out", f.button)
 	}
-	bob := b.CreateLibrary("/create", webtest.Bob)
+	b.CreateLibrary("/create", webtest.Bob)
 	for _, f := range append(forms, forms[0]) {
 		p := f.page.Click(f.button, f.fill...)
 		if p.Status != http.StatusConflict || p.Title() != "Someone has signed in since" ||
@@ -63,7 +63,9 @@ func TestStaleForm(t *testing.T) {
 		unchanged("as Bob", f.button)
 	}
 	// A sign-out of Anna's page does not sign Bob out.
-	for _, p := range []*webtest.Page{request.Click("not-me"), request.Click("sign-out"), forms[0].page.Click("sign-out")} {
+	for _, p := range []*webtest.Page{
+		request.Click("not-me"), request.Click("sign-out"), forms[0].page.Click("sign-out"),
+	} {
 		if p.Status != http.StatusConflict {
 			t.Errorf("signing out on Anna's page: %d %s", p.Status, p.Text())
 		}
@@ -71,8 +73,7 @@ func TestStaleForm(t *testing.T) {
 	if p := b.Get("/settings"); p.TextOf("settings-email") != webtest.Bob {
 		t.Errorf("Bob's settings: %s", p.Text())
 	}
-	bob = b.Get("/files")
-	bob.Click("sign-out")
+	b.Get("/files").Click("sign-out")
 	b.SignIn("/sign-in", webtest.Anna)
 	unchanged("at the end", "everything")
 	if got := b.Get("/activity").TextOf("activity"); strings.Count(got, "You changed your password") != 0 {
