@@ -57,7 +57,8 @@ type ConnectionStore interface {
 	// has one at the same source, it gives that one the new Access, AccessUntil, Correlation, Source
 	// and UpdatedAt, clears EndedAt and increments AccessVersion; id and reference stay, and it does
 	// not become pending if it was not. The account is then the one that is connected for the
-	// request; an account that was connected for it before is removed if it is pending. Connect adds
+	// request; an account that was connected for it before is removed if it is pending, with an event
+	// of kind EventNotAllowed. Connect adds
 	// the event, with the account's id in its details, and returns the account as it is then. It
 	// returns ErrNotFound if the library is shut or deleted, if the request has been answered, or if
 	// the account to connect again is gone, or of another library, application or source.

@@ -107,14 +107,15 @@ type AuthRequestStore interface {
 	// was answered before, ErrConnectionChanged if another account is connected for it than the
 	// approval's, and ErrNotFound if the library is shut or deleted; then it changes nothing.
 	Allow(ctx context.Context, a Approval) (Grant, Account, error)
-	// Deny marks the request answered, and how, removes the account at a provider that is connected for
-	// it if that is pending, and adds the event unless the event's library is empty. It returns
+	// Deny marks the request answered, and how, adds the event unless the event's library is empty, and
+	// removes the account at a provider that is connected for it if that is pending, with an event of
+	// kind EventNotAllowed. It returns
 	// ErrUsed if the request was answered before.
 	Deny(ctx context.Context, h seal.Hash, at time.Time, a Answer, e Event) error
 	// CloseAuthRequest marks a request answered, and how, that leads to no new grant. It gives the
 	// request's session the grant and the seal, and the account at a provider that is connected
 	// for the request, if it is pending, to the grant, as Allow does. If the grant is empty it
-	// removes that account. It returns ErrUsed if the request was answered before, and ErrNotFound
+	// removes that account, as Deny does. It returns ErrUsed if the request was answered before, and ErrNotFound
 	// if the grant has been revoked.
 	CloseAuthRequest(
 		ctx context.Context, h seal.Hash, at time.Time, a Answer, grant GrantID, sessionSeal seal.Sealed,

@@ -36,11 +36,14 @@ const (
 	EventNotConnected    EventKind = "account.refused"
 	EventAccountEnded    EventKind = "account.ended"
 	EventDisconnected    EventKind = "account.removed"
-	EventSentAccepted    EventKind = "sent.accepted"
-	EventSentRefused     EventKind = "sent.refused"
-	EventSentUnknown     EventKind = "sent.unknown"
-	EventSentGivenUp     EventKind = "sent.given_up"
-	EventTampered        EventKind = "library.tampered"
+	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
+	// use it.
+	EventNotAllowed   EventKind = "account.dropped"
+	EventSentAccepted EventKind = "sent.accepted"
+	EventSentRefused  EventKind = "sent.refused"
+	EventSentUnknown  EventKind = "sent.unknown"
+	EventSentGivenUp  EventKind = "sent.given_up"
+	EventTampered     EventKind = "library.tampered"
 )
 
 // Event is one entry of a library's activity. Entries are chained by hash.

@@ -3,10 +3,8 @@ package library
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -23,6 +21,14 @@ type SavedCheckpoint struct {
 	Events int64       `json:"events"`
 	Hash   string      `json:"hash"`
 	Time   wire.Millis `json:"time"`
+	// Edited reports that what people read in the file is not what is signed.
+	Edited bool `json:"-"`
+}
+
+// file is the file of the checkpoint, with the JWS of it.
+func (s SavedCheckpoint) file(signed string) SavedFile {
+	return SavedFile{Library: s.Library, Events: s.Events, Hash: s.Hash,
+		Time: s.Time.Time().UTC().Format(time.RFC3339), Signed: signed}
 }
 
 const savedCheckpointUse = "carrel activity checkpoint 1"
@@ -63,19 +69,33 @@ func (a *Activity) SaveCheckpoint(ctx context.Context, s *SignedIn, now time.Tim
 	if err != nil {
 		return SavedFile{}, fmt.Errorf("sign checkpoint: %w", err)
 	}
-	return SavedFile{Library: saved.Library, Events: saved.Events, Hash: saved.Hash,
-		Time: saved.Time.Time().UTC().Format(time.RFC3339), Signed: signed}, nil
+	return saved.file(signed), nil
 }
 
 // ParseCheckpoint returns the checkpoint in a text that a person has saved: the file, or the JWS in
-// it. It returns ErrNoCheckpoint.
+// it, also amid other text. It returns ErrNoCheckpoint.
 func (a *Activity) ParseCheckpoint(ctx context.Context, text string) (SavedCheckpoint, error) {
-	text = strings.TrimSpace(text)
-	var file SavedFile
-	if err := json.Unmarshal([]byte(text), &file); err == nil {
-		text = file.Signed
+	for _, text := range checkpointTexts(text) {
+		file, readable := parseSavedFile(text)
+		for _, signed := range signedCheckpoints(text) {
+			saved, err := a.verifyCheckpoint(ctx, signed)
+			if errors.Is(err, ErrNoCheckpoint) {
+				continue
+			}
+			if err != nil {
+				return SavedCheckpoint{}, err
+			}
+			saved.Edited = readable && file.Signed == signed && file != saved.file(signed) &&
+				file != (SavedFile{Signed: signed})
+			return saved, nil
+		}
 	}
-	token, err := wire.ParseToken(text)
+	return SavedCheckpoint{}, ErrNoCheckpoint
+}
+
+// verifyCheckpoint returns the checkpoint of a JWS. It returns ErrNoCheckpoint.
+func (a *Activity) verifyCheckpoint(ctx context.Context, signed string) (SavedCheckpoint, error) {
+	token, err := wire.ParseToken(signed)
 	if err != nil {
 		return SavedCheckpoint{}, fmt.Errorf("%w: %w", ErrNoCheckpoint, err)
 	}

@@ -101,11 +101,14 @@ func (db *DB) Deny(
 				return err
 			}
 		}
+		if err := lockPending(ctx, q, h); err != nil {
+			return err
+		}
 		request, err := answerRequest(ctx, q, h, at, a)
 		if err != nil {
 			return err
 		}
-		return endPendingConnection(ctx, q, request.AccountID, at)
+		return db.endPendingConnection(ctx, q, request.AccountID, at)
 	})
 }
 
@@ -118,13 +121,15 @@ func (db *DB) CloseAuthRequest(
 			if err := lockGrant(ctx, q, grant); err != nil {
 				return err
 			}
+		} else if err := lockPending(ctx, q, h); err != nil {
+			return err
 		}
 		request, err := answerRequest(ctx, q, h, at, a)
 		if err != nil {
 			return err
 		}
 		if grant == "" {
-			return endPendingConnection(ctx, q, request.AccountID, at)
+			return db.endPendingConnection(ctx, q, request.AccountID, at)
 		}
 		if err := db.closeConnection(ctx, q, h, request.AccountID, grant); err != nil {
 			return err

@@ -39,7 +39,7 @@ func (db *DB) Connect(
 		}
 		// The account that was connected for the request before, if it is pending, goes.
 		if before.AccountID != row.ID {
-			if err := endPendingConnection(ctx, q, before.AccountID, c.UpdatedAt); err != nil {
+			if err := db.endPendingConnection(ctx, q, before.AccountID, c.UpdatedAt); err != nil {
 				return err
 			}
 		}

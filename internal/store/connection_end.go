@@ -9,6 +9,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -34,7 +35,7 @@ func endConnection(ctx context.Context, q *query.Queries, account string, at tim
 }
 
 // endConnections ends accounts at providers of a library that the transaction has locked, and adds
-// an event for each that is not pending.
+// an event for each.
 func (db *DB) endConnections(
 	ctx context.Context, q *query.Queries, rows []query.Connection, at time.Time, reason string,
 ) error {
@@ -42,23 +43,29 @@ func (db *DB) endConnections(
 		if err := endConnection(ctx, q, row.ID, at, reason); err != nil {
 			return err
 		}
-		if row.Pending {
-			continue
-		}
-		source := decoded[delivery.Source](row.Source)
-		err := db.addEvent(ctx, q, library.Event{Library: row.LibraryID, At: at, Kind: library.EventAccountEnded,
-			Details: library.EventDetails{
-				Application: row.ApplicationID, Account: wire.AccountID(row.ID), Provider: source.Name,
-			}})
-		if err != nil {
+		if err := db.addEndEvent(ctx, q, row, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// endPendingConnection removes an account at a provider if it is pending.
-func endPendingConnection(ctx context.Context, q *query.Queries, account string, at time.Time) error {
+// addEndEvent adds the event of an account at a provider that has been removed.
+func (db *DB) addEndEvent(ctx context.Context, q *query.Queries, row query.Connection, at time.Time) error {
+	source := decoded[delivery.Source](row.Source)
+	kind := library.EventAccountEnded
+	if row.Pending {
+		kind = library.EventNotAllowed
+	}
+	return db.addEvent(ctx, q, library.Event{Library: row.LibraryID, At: at, Kind: kind,
+		Details: library.EventDetails{
+			Application: row.ApplicationID, Account: wire.AccountID(row.ID), Provider: source.Name,
+		}})
+}
+
+// endPendingConnection removes an account at a provider if it is pending, and adds an event for it.
+// The transaction has locked the library.
+func (db *DB) endPendingConnection(ctx context.Context, q *query.Queries, account string, at time.Time) error {
 	row, err := q.DeletePendingConnection(ctx, account)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -66,7 +73,27 @@ func endPendingConnection(ctx context.Context, q *query.Queries, account string,
 	if err != nil {
 		return err
 	}
-	return addTokenRevocation(ctx, q, row, at)
+	if err := addTokenRevocation(ctx, q, row, at); err != nil {
+		return err
+	}
+	return db.addEndEvent(ctx, q, row, at)
+}
+
+// lockPending locks the library of the account at a provider that is connected for a request, if it
+// is pending, before anything else of the request.
+func lockPending(ctx context.Context, q *query.Queries, request seal.Hash) error {
+	asked, err := q.GetAuthRequest(ctx, request)
+	if err != nil {
+		return err
+	}
+	row, err := q.GetConnection(ctx, asked.AccountID)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !bool(row.Pending) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return lockLibrary(ctx, q, row.LibraryID)
 }
 
 // addTokenRevocation keeps the tokens of an account that has ended, until they are revoked. That is

@@ -41,7 +41,7 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 		{"sweep logins", (*query.Queries).SweepLogins, now},
 		{"sweep references", (*query.Queries).SweepAccountHandles, now},
 		{"sweep authorizations", (*query.Queries).SweepAuthorizations, now},
-		{"sweep pending accounts", sweepPendingConnections, now.Add(-keepPending)},
+		{"sweep pending accounts", db.sweepPendingConnections, now.Add(-keepPending)},
 		{"sweep seals of tokens", (*query.Queries).SweepTokenSeals, now},
 		{"sweep tokens", (*query.Queries).SweepTokens, now.Add(-keepTokens)},
 		{"sweep deleted tokens", (*query.Queries).SweepDeletedTokens, now},
@@ -78,21 +78,35 @@ func (db *DB) inBatches(ctx context.Context, doing string, before time.Time, s s
 	return swept, nil
 }
 
-// sweepPendingConnections deletes accounts at providers that are pending and belong to no request.
-func sweepPendingConnections(q *query.Queries, ctx context.Context, before query.Number, batch int32) (int64, error) {
+// sweepPendingConnections deletes accounts at providers that are pending and belong to no request, and adds an event
+// for each.
+func (db *DB) sweepPendingConnections(
+	q *query.Queries, ctx context.Context, before query.Number, batch int32,
+) (int64, error) {
 	ids, err := q.ListLostConnections(ctx, before, batch)
 	if err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
-		row, err := q.DeleteLostConnection(ctx, id, before)
+		lost, err := q.GetConnection(ctx, id)
+		if err == nil {
+			err = lockLibrary(ctx, q, lost.LibraryID)
+		}
+		var row query.Connection
+		if err == nil {
+			row, err = q.DeleteLostConnection(ctx, id, before)
+		}
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
 		if err != nil {
 			return 0, err
 		}
-		if err := addTokenRevocation(ctx, q, row, fromMillis(before).Add(keepPending)); err != nil {
+		at := fromMillis(before).Add(keepPending)
+		if err := addTokenRevocation(ctx, q, row, at); err != nil {
+			return 0, err
+		}
+		if err := db.addEndEvent(ctx, q, row, at); err != nil {
 			return 0, err
 		}
 	}

@@ -175,12 +175,13 @@ func TestPressTwice(t *testing.T) {
 	if code := p.TextOf("recovery-code"); len(code) != 29 {
 		t.Fatalf("created twice: %s", p.Text())
 	}
-	if w.Rows("libraries") != 1 {
-		t.Errorf("%d libraries", w.Rows("libraries"))
+	if w.Rows("libraries") != 1 || w.Rows("logins") != 1 {
+		t.Errorf("%d libraries, %d logins", w.Rows("libraries"), w.Rows("logins"))
 	}
 	same(t, pressTwice(t, w, p, "recovery-saved"))
 	b = w.NewBrowser()
 	same(t, pressTwice(t, w, b.Get("/sign-in"), "sign-in", "email", webtest.Anna, "password", webtest.Password))
+	b = w.NewBrowser()
 	b.SignIn("/sign-in", webtest.Anna)
 
 	// What an application may do.
@@ -199,9 +200,14 @@ func TestPressTwice(t *testing.T) {
 	if to := same(t, pressTwice(t, w, p, "stop-all-confirm")); to != "/grants" || clinic.Works(token) {
 		t.Errorf("stopped: %s", to)
 	}
-	if got := b.Get("/activity").TextOf("activity"); strings.Count(got, "You stopped everything of Demo Clinic") != 1 ||
-		strings.Count(got, "You stopped Demo Clinic") != 1 {
-		t.Errorf("activity: %s", got)
+	activity := b.Get("/activity").TextOf("activity")
+	for sentence, times := range map[string]int{
+		"You created your library": 1, "You signed in": 2, "You made a new recovery code": 0,
+		"You stopped everything of Demo Clinic": 1, "You stopped Demo Clinic": 1,
+	} {
+		if got := strings.Count(activity, sentence); got != times {
+			t.Errorf("%q %d times, want %d: %s", sentence, got, times, activity)
+		}
 	}
 
 	// Settings.
@@ -216,6 +222,11 @@ func TestPressTwice(t *testing.T) {
 	b.Get("/recovery-code").Click("recovery-saved")
 	same(t, pressTwice(t, w, b.Get("/settings/password"), "change-password",
 		"current-password", webtest.Password, "new-password", password))
+	activity = b.Get("/activity").TextOf("activity")
+	if strings.Count(activity, "You changed your password") != 1 ||
+		strings.Count(activity, "You made a new recovery code") != 1 || strings.Contains(activity, "wrong password") {
+		t.Errorf("settings in the activity: %s", activity)
+	}
 	if p := b.Get("/settings/password").Click("change-password",
 		"current-password", password, "new-password", password); p.Status != http.StatusUnprocessableEntity {
 		t.Errorf("the same password: %d", p.Status)
@@ -275,6 +286,12 @@ func TestRecoverTwice(t *testing.T) {
 	p = answers[2].Browser.Get(same(t, answers))
 	if got := p.TextOf("recovery-code"); len(got) != 29 || got == code {
 		t.Errorf("recovered twice: %s", p.Text())
+	}
+	p.Click("recovery-saved")
+	activity := p.Browser.Get("/activity").TextOf("activity")
+	if strings.Count(activity, "You opened your library with your recovery code") != 1 ||
+		strings.Count(activity, "You signed in") != 1 {
+		t.Errorf("activity: %s", activity)
 	}
 }
 

@@ -1,9 +1,8 @@
 package web_test
 
 import (
-	"bytes"
-	"mime/multipart"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,23 +128,9 @@ func TestLargeCheckpoint(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)
 	b := w.NewPerson(webtest.Anna)
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	_ = form.WriteField("token", b.Get("/activity/check").CSRFToken())
-	file, err := form.CreateFormFile("file", "large.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = file.Write(make([]byte, 70<<10))
-	_ = form.Close()
-	address := w.Config.PublicURL.JoinPath("/activity/check").String()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, &body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	if p := b.Do(r); p.Status != http.StatusRequestEntityTooLarge || p.Title() != "We do not recognise this file" {
+	action, fields := b.Get("/activity/check").Form("check-checkpoint")
+	p := b.PostFile(action, fields, "file", strings.Repeat("x", 70<<10))
+	if p.Status != http.StatusRequestEntityTooLarge || p.Title() != "We do not recognise this file" {
 		t.Errorf("a large file: %d %s", p.Status, p.Text())
 	}
 }

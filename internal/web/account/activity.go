@@ -121,6 +121,7 @@ var eventKeys = map[library.EventKind]string{
 	library.EventNotConnected:    "event.account.refused",
 	library.EventAccountEnded:    "event.account.ended",
 	library.EventDisconnected:    "event.account.removed",
+	library.EventNotAllowed:      "event.account.dropped",
 	library.EventSentAccepted:    "event.sent.accepted",
 	library.EventSentRefused:     "event.sent.refused",
 	library.EventSentUnknown:     "event.sent.unknown",

@@ -54,6 +54,7 @@ func TestEventsHaveTexts(t *testing.T) {
 		library.EventCodeReused, library.EventFileAdded,
 		library.EventFileRead, library.EventFileDownloaded,
 		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
+		library.EventNotAllowed,
 		library.EventSentAccepted, library.EventSentRefused, library.EventSentUnknown, library.EventSentGivenUp,
 		library.EventTampered,
 	} {
@@ -101,7 +102,11 @@ func TestSentEvents(t *testing.T) {
 		sent(library.EventSentUnknown, "DocumentReference", "Binary"),
 		sent(library.EventSentGivenUp, "Observation"),
 		sent(library.EventSentAccepted,
-			"Bundle", "DocumentReference", "DocumentReference", "Observation", "QuestionnaireResponse", "Device"),
+			"Bundle", "DocumentReference", "DocumentReference", "Observation", "QuestionnaireResponse", "Condition"),
+		// Who and what a blood pressure is about, and with what it was measured, is no other data.
+		sent(library.EventSentAccepted, "Bundle", "Patient", "Practitioner", "PractitionerRole", "Organization",
+			"Observation", "Device", "DeviceMetric", "RelatedPerson", "Location", "Provenance"),
+		sent(library.EventSentAccepted, "Bundle", "Patient", "Condition"),
 		sent(library.EventSentAccepted, "QuestionnaireResponse"),
 		sent(library.EventSentAccepted, "Device", "Patient"),
 		sent(library.EventSentGivenUp),
@@ -120,6 +125,7 @@ func TestSentEvents(t *testing.T) {
 		"Clinic sent a document to De Linde. We do not know if it arrived.",
 		"A measurement from Clinic did not reach De Linde.",
 		"Clinic sent a measurement, documents, answers to a questionnaire and other data to De Linde. Accepted.",
+		"Clinic sent a measurement to De Linde. Accepted.", "Clinic sent data to De Linde. Accepted.",
 		"Clinic sent answers to a questionnaire to De Linde. Accepted.", "Clinic sent data to De Linde. Accepted.",
 		"Data from Clinic did not reach De Linde.", "Clinic disconnected De Linde.", "You disconnected De Linde.",
 		"You allowed Clinic: send data to De Linde, and add files to your library.", "You connected De Linde.",

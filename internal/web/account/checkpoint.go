@@ -18,6 +18,8 @@ type checkpointPage struct {
 	Result []ui.Span
 	// State is "same", "end", "changed" or "unknown".
 	State string
+	// Edited reports that what people read in the file is not what is signed.
+	Edited bool
 }
 
 // The states of the result.
@@ -71,6 +73,7 @@ func (h *Activity) PostCheck(w http.ResponseWriter, r *http.Request, in *library
 	t := p.Texts
 	p.State = checkpointUnknown
 	saved, err := h.activity.ParseCheckpoint(r.Context(), checkpointText(r))
+	p.Edited = saved.Edited
 	if err == nil {
 		err = h.compare(r, in, p, saved)
 	}
@@ -101,11 +104,11 @@ func (h *Activity) compare(
 	case result.EndFault != nil:
 		h.ui.Log.ErrorContext(r.Context(), "activity extends a saved checkpoint, and its end was forged",
 			"error", result.EndFault)
-		p.State, p.Result = checkpointEnd, t.Spans("checkpoint.end", "n", saved.Events, "date", date,
+		p.State, p.Result = checkpointEnd, t.CountSpans("checkpoint.end", int(saved.Events), "date", date,
 			"operator", p.Operator)
 	default:
-		p.State, p.Result = checkpointSame, t.Spans("checkpoint.same", "n", saved.Events, "added", result.Added,
-			"date", date)
+		p.State = checkpointSame
+		p.Result = t.CountSpans("checkpoint.same", int(saved.Events), "added", int(result.Added), "date", date)
 	}
 	return nil
 }

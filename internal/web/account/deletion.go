@@ -44,6 +44,7 @@ func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.S
 	if h.wait > 0 {
 		until := h.ui.Now().Add(h.wait)
 		page.Until = &until
+		page.Form.Get("delete-understood").Label = t.Text("delete.understood_then")
 	}
 	var err error
 	if page.Files, err = h.files.Count(r.Context(), in); err != nil {

@@ -19,11 +19,20 @@ func TestDeletion(t *testing.T) {
 
 	t.Run("says what is deleted", func(t *testing.T) {
 		for _, want := range []string{
-			"1 file will be gone for good.", "1 app loses its access.", "You have until 1 December 2026",
+			"At once Your library closes. You cannot look into it, and no app can use it. 1 app loses its access.",
+			"Until 1 December 2026, 10:42 You can take it back: sign in, and press “Bring my library back”.",
+			"After that Your library is gone for good, and we cannot bring it back. 1 file will be gone for good.",
+			"I know that after that my files cannot come back",
 		} {
 			if !strings.Contains(p.Text(), want) {
 				t.Errorf("no %q: %s", want, p.Text())
 			}
+		}
+		if strings.Index(p.Text(), "gone for good") < strings.Index(p.Text(), "take it back") {
+			t.Errorf("not in order: %s", p.Text())
+		}
+		if p := b.Get("/delete?lng=nl"); !strings.Contains(p.Text(), "Tot 1 december 2026, 10:42 Je kunt het terugdraaien") {
+			t.Errorf("in Dutch: %s", p.Text())
 		}
 	})
 	t.Run("invalid form", func(t *testing.T) {
@@ -38,14 +47,21 @@ func TestDeletion(t *testing.T) {
 	})
 	t.Run("pending", func(t *testing.T) {
 		p = p.Click("delete-confirm", "password", webtest.Password, "delete-understood", "yes")
-		if p.Title() != "Your library is shut" || !strings.Contains(p.Text(), "deleted on 1 December 2026 .") {
-			t.Fatalf("after: %s", p.Text())
-		}
-		for _, path := range []string{"/files", "/grants", "/settings", "/"} {
-			if p := b.Get(path); p.Title() != "Your library is shut" {
-				t.Errorf("%s shows %q", path, p.Title())
+		closed := func(when string, p *webtest.Page) {
+			t.Helper()
+			if p.Title() != "Your library is closed" || !p.Has("delete-undo") ||
+				!strings.Contains(p.Text(), "Until 1 December 2026, 10:42 you can take it back.") {
+				t.Errorf("%s: %d %s", when, p.Status, p.Text())
 			}
 		}
+		closed("after", p)
+		for _, path := range []string{"/files", "/grants", "/settings", "/"} {
+			closed(path, b.Get(path))
+		}
+		// Signing in again, also on another device, opens nothing and says how to take it back.
+		b.Get("/shut").Click("sign-out")
+		closed("signed in again", b.SignIn("/sign-in", webtest.Anna))
+		closed("on another device", w.NewBrowser().SignIn("/sign-in", webtest.Anna))
 		if p := b.Get(clinic.AuthorizeURL(webtest.WebCallback)); !p.Has("delete-undo") || p.Has("allow") {
 			t.Errorf("a request shows %q", p.Title())
 		}
@@ -63,8 +79,9 @@ func TestDeletionAtOnce(t *testing.T) {
 	w := webtest.New(t, func(c *server.Config) { c.DeleteWait = 0 })
 	b := w.NewPerson(webtest.Anna)
 	p := b.Get("/delete")
-	if strings.Contains(p.Text(), "change your mind") {
-		t.Error("the page promises time to undo it")
+	if strings.Contains(p.Text(), "take it back: sign in") ||
+		!strings.Contains(p.Text(), "Your library is deleted at once. You cannot take it back.") {
+		t.Errorf("the page promises time to undo it: %s", p.Text())
 	}
 	p = p.Click("delete-confirm", "password", webtest.Password, "delete-understood", "yes")
 	if p.Title() != "Your library is deleted" {

@@ -24,8 +24,8 @@ type Grants struct {
 // grantsPage is the data of the list.
 type grantsPage struct {
 	*ui.Page
-	Apps []appCard
-	Now  time.Time
+	// Active are the applications with access, Ended those that had it.
+	Active, Ended []appCard
 }
 
 // appCard is an application as a person sees it.
@@ -35,6 +35,7 @@ type appCard struct {
 	IsActive             bool
 	// Permissions are its grants, those that have ended last.
 	Permissions []grantRow
+	Now         time.Time
 
 	application library.Application
 }
@@ -46,21 +47,33 @@ func (c appCard) StopURL() string { return "/grants/app/" + url.PathEscape(strin
 func (c appCard) may(except library.GrantID) (lines []string) {
 	for _, row := range c.Permissions {
 		if row.IsActive && row.ID != except {
-			lines = append(lines, row.May...)
+			lines = append(lines, without(row.May, lines)...)
 		}
 	}
 	return lines
 }
 
+// without are the lines that are not among others.
+func without(lines, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
+}
+
 // grantRow is a grant as a person sees it: a permission of the application.
 type grantRow struct {
-	ID                              library.GrantID
-	State                           string
-	May                             []string
+	ID    library.GrantID
+	State string
+	// Purpose is in the application's own words. It tells permissions apart that allow the same.
+	Purpose string
+	May     []string
+	// Overlap is what other permissions of the application allow too.
+	Overlap                         []string
 	Providers                       []string // that it sends to
-	IsActive                        bool
+	IsActive, IsStopped             bool
 	Since, Until, EndedAt, LastUsed time.Time
 }
+
+// OverlapText is Overlap in one line.
+func (g grantRow) OverlapText() string { return strings.Join(g.Overlap, "; ") }
 
 // Summary says in one line what the permission is.
 func (g grantRow) Summary() string { return strings.Join(g.May, ", ") }
@@ -83,7 +96,17 @@ func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.Signed
 		return err
 	}
 	stopped, isStopped := h.ui.TakeFlashValue(w, r, flashStopped)
-	page := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1")), Apps: cards, Now: h.ui.Now()}
+	page := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1"))}
+	for _, card := range cards {
+		if card.IsActive {
+			page.Active = append(page.Active, card)
+		} else {
+			page.Ended = append(page.Ended, card)
+		}
+	}
+	if len(page.Active) == 0 {
+		page.Title = t.Text("common.apps")
+	}
 	if isStopped {
 		page.Flash = stoppedNotice(t, cards, stopped)
 	}
@@ -108,7 +131,7 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 			app := ui.CleanText(g.Client.Application.Name)
 			i = len(cards)
 			cards = append(cards, appCard{ID: g.Grant.Application, App: app, Initials: ui.Initials(app),
-				application: g.Client.Application})
+				Now: h.ui.Now(), application: g.Client.Application})
 		}
 		cards[i].Permissions = append(cards[i].Permissions, newGrantRow(t, g, connections, h.ui.Now()))
 	}
@@ -119,6 +142,12 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 		card.State, card.IsActive = card.Permissions[0].State, card.Permissions[0].IsActive
 		if slices.ContainsFunc(card.Permissions, func(g grantRow) bool { return g.IsActive && g.State != card.State }) {
 			card.State = t.Text("grants.active")
+		}
+		for j, row := range card.Permissions {
+			if row.IsActive {
+				others := card.may(row.ID)
+				card.Permissions[j].Overlap = without(row.May, without(row.May, others))
+			}
 		}
 	}
 	slices.SortStableFunc(cards, func(a, b appCard) int { return activeFirst(a.IsActive, b.IsActive) })
@@ -138,12 +167,12 @@ func activeFirst(a, b bool) int {
 func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.Connection, now time.Time) grantRow {
 	grant, contract := g.Grant, g.Client.Contract
 	row := grantRow{
-		ID: grant.ID, May: []string{t.PermissionSummary(contract)},
+		ID: grant.ID, Purpose: ui.CleanText(contract.Purpose),
 		Since: grant.CreatedAt, Until: grant.ExpiresAt, LastUsed: grant.LastUsedAt,
 	}
 	switch {
 	case !grant.RevokedAt.IsZero():
-		row.State, row.EndedAt = t.Text("grants.stopped"), grant.RevokedAt
+		row.State, row.EndedAt, row.IsStopped = t.Text("grants.stopped"), grant.RevokedAt, true
 	case !grant.Active(now):
 		row.State, row.EndedAt = t.Text("grants.ended"), grant.ExpiresAt
 	case now.Add(soon).After(grant.ExpiresAt):
@@ -151,15 +180,12 @@ func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.
 	default:
 		row.State, row.IsActive = t.Text("grants.active"), true
 	}
-	if contract.DeletesLibrary {
-		row.May = append(row.May, t.Text("grants.delete"))
-	}
 	for _, c := range connections {
 		if row.IsActive && c.Grant == grant.ID {
 			row.Providers = append(row.Providers, c.Source.Name)
-			row.May = append(row.May, t.Text("grants.push", "provider", ui.CleanText(c.Source.Name)))
 		}
 	}
+	row.May = t.GrantSummary(contract, row.Providers)
 	return row
 }
 
@@ -171,12 +197,14 @@ func stoppedNotice(t *ui.Texts, cards []appCard, value string) string {
 			if string(g.ID) != parts[0] {
 				continue
 			}
-			ended, left := cleanTexts(parts[1:]), card.may(g.ID)
+			left := card.may(g.ID)
+			ended := without(cleanTexts(parts[1:]), left)
 			switch {
 			case len(left) == 0:
 				return t.Text("revoke.done", "app", card.App)
-			case len(ended) == 0 || slices.ContainsFunc(ended, func(s string) bool { return slices.Contains(left, s) }):
-				// Another permission is for the same, so that it does not end.
+			case len(ended) == 0 && len(parts) > 1:
+				return t.Text("revoke.done_same", "app", card.App, "left", strings.Join(left, "; "))
+			case len(ended) == 0:
 				return t.Text("revoke.done_one", "app", card.App, "left", strings.Join(left, "; "))
 			}
 			return t.Text("revoke.done_some", "app", card.App,
@@ -221,7 +249,9 @@ func (h *Grants) newRevokePage(
 	} else if page.Left = card.may(grant); len(page.Left) > 0 {
 		title, page.Text = t.Text("revoke.one_h1", "app", card.App), t.Text("revoke.one_text", "app", card.App)
 		i := slices.IndexFunc(card.Permissions, func(g grantRow) bool { return g.ID == grant })
-		page.Ends = card.Permissions[i].May
+		if page.Ends = without(card.Permissions[i].May, page.Left); len(page.Ends) == 0 {
+			page.Text = t.Text("revoke.same_text", "app", card.App)
+		}
 	}
 	page.Page = newAccountPage(h.ui, w, r, menuGrants, title)
 	return page

@@ -45,14 +45,22 @@ func TestGrants(t *testing.T) {
 	})
 	t.Run("revoked", func(t *testing.T) {
 		got := p.TextOf("grant-" + id)
-		if !strings.Contains(got, "You stopped it") || !strings.Contains(got, "Ended on 24 November 2026") ||
-			p.Has("revoke-"+id) {
+		if !strings.Contains(got, "It could Add files to your library") || strings.Contains(got, "It may") ||
+			!strings.Contains(got, "Ended on 24 November 2026 . Stopped.") || p.Has("revoke-"+id) {
 			t.Errorf("grant: %s", got)
+		}
+		if p.Title() != "Apps" || !strings.Contains(p.Text(), "No app may use your library now.") ||
+			!strings.Contains(p.TextOf("grants-ended"), "Demo Clinic") {
+			t.Errorf("no app has access: %s", p.Text())
+		}
+		if p := b.Get("/grants?lng=nl"); !strings.Contains(p.TextOf("grant-"+id), "Dit mocht Bestanden") ||
+			!strings.Contains(p.TextOf("grants"), "Geen toegang meer") {
+			t.Errorf("in Dutch: %s", p.Text())
 		}
 		if b.Get("/grants").Has("notice") {
 			t.Error("the notice is shown twice")
 		}
-		if p := b.Get("/grants/" + id + "/stop"); p.Title() != "Apps with access" {
+		if p := b.Get("/grants/" + id + "/stop"); p.Title() != "Apps" {
 			t.Errorf("revoking again: %d %s", p.Status, p.Title())
 		}
 		if p := b.Get("/grants/" + id + "x/stop"); p.Status != http.StatusNotFound {
@@ -94,12 +102,12 @@ func TestStopOneOfThree(t *testing.T) {
 
 	p = p.Click("revoke-" + sends.GrantOf(tokens[sends]))
 	if p.Title() != "Stop this permission of Demo Clinic?" ||
-		p.TextOf("revoke-ends") != "Add files to your library Send data to Sint Lucas Hospital" ||
+		p.TextOf("revoke-ends") != "Send data to Sint Lucas Hospital" ||
 		p.TextOf("revoke-left") != "Read files: all of them Add files to your library" {
 		t.Errorf("question: %s", p.Text())
 	}
 	p = p.Click("revoke-confirm")
-	if got, want := p.TextOf("notice"), "You stopped one permission of Demo Clinic. "+
+	if got, want := p.TextOf("notice"), "Stopped for Demo Clinic: Send data to Sint Lucas Hospital. "+
 		"It may still: Read files: all of them; Add files to your library."; got != want {
 		t.Errorf("notice %q, want %q", got, want)
 	}
@@ -161,5 +169,36 @@ func TestStopAllIsProtected(t *testing.T) {
 	}
 	if !clinic.Works(token) {
 		t.Error("it was stopped")
+	}
+}
+
+// Two permissions of an application that allow the same are told apart by its own words, and say of each other. To stop
+// one ends nothing, and the pages say so.
+func TestStopOneOfTheSame(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	letters := w.Register("Demo Clinic")
+	results := letters.Another(func(_ *library.Application, c *library.Contract) { c.Purpose = "For lab results." })
+	b, token := w.Allows(webtest.Anna, letters)
+	b.Get("/apps/saas/authorize?code=" + results.Authorize(webtest.WebCallback)).Click("allow")
+	p := b.Get("/grants")
+	row := p.TextOf("grant-" + letters.GrantOf(token))
+	const overlap = "Another permission of this app allows this too: Add files to your library."
+	if !strings.Contains(row, overlap) || !strings.Contains(row, "We put your lab results in your library") ||
+		!strings.Contains(p.TextOf("grants"), "The app says “For lab results.”") {
+		t.Errorf("apps: %s", p.Text())
+	}
+	p = p.Click("revoke-" + letters.GrantOf(token))
+	if p.Has("revoke-ends") || p.TextOf("revoke-left") != "Add files to your library" ||
+		!strings.Contains(p.Text(), "But another permission of Demo Clinic allows the same") {
+		t.Errorf("question: %s", p.Text())
+	}
+	p = p.Click("revoke-confirm")
+	if got, want := p.TextOf("notice"), "You stopped one permission of Demo Clinic. "+
+		"Another one allows the same, so this goes on: Add files to your library."; got != want {
+		t.Errorf("notice %q, want %q", got, want)
+	}
+	if strings.Contains(p.Text(), overlap) || p.Title() != "Apps with access" {
+		t.Errorf("afterwards: %s", p.Text())
 	}
 }

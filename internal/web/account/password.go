@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -33,7 +34,10 @@ func (h *Password) Show(w http.ResponseWriter, r *http.Request, _ *library.Signe
 func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	page := h.newPage(w, r)
 	t, currentField, newField := page.Texts, page.Form.Get("current-password"), page.Form.Get("new-password")
-	err := h.people.ChangePassword(r.Context(), in, r.PostForm.Get(currentField.Name), r.PostForm.Get(newField.Name))
+	current, chosen := r.PostForm.Get(currentField.Name), r.PostForm.Get(newField.Name)
+	_, err := ui.Once(h.ui, r, 0, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, h.people.ChangePassword(ctx, in, current, chosen)
+	})
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case err == nil:

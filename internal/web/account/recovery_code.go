@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -39,7 +40,9 @@ func nextURL(r *http.Request) string {
 func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	page := h.newPage(w, r)
 	passwordField := page.Form.Get("password")
-	err := h.people.NewCode(r.Context(), in, r.PostForm.Get(passwordField.Name))
+	_, err := ui.Once(h.ui, r, 0, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, h.people.NewCode(ctx, in, r.PostForm.Get(passwordField.Name))
+	})
 	switch wait := ui.WaitErrorOf(err); {
 	case err == nil:
 		return ui.SeeOther(w, r, "/recovery-code?"+url.Values{"to": {nextURL(r)}}.Encode())

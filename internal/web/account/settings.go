@@ -14,6 +14,7 @@ type Settings struct{ ui *ui.UI }
 // settingsPage is the data of the page.
 type settingsPage struct {
 	*ui.Page
+	Email      string
 	CodeSaved  bool
 	CodeMadeAt time.Time
 	// Choices are the languages to choose from.
@@ -25,6 +26,7 @@ func (h *Settings) Show(w http.ResponseWriter, r *http.Request, in *library.Sign
 	title := ui.BrowserOf(r).Texts.Text("settings.h1")
 	return h.ui.Render(w, http.StatusOK, "settings", &settingsPage{
 		Page:      newAccountPage(h.ui, w, r, menuSettings, title),
+		Email:     in.Library.Email,
 		CodeSaved: in.Library.CodeSaved, CodeMadeAt: in.Library.CodeMadeAt,
 		Choices: h.ui.Languages.All,
 	})

@@ -81,7 +81,7 @@ func (c *consent) Show(
 		if page.Earlier, err = c.expiredAt(r, in, request); err != nil {
 			return err
 		}
-		others, err := c.otherContracts(r, in, request)
+		others, err := c.otherGrants(r, in, request)
 		if err != nil {
 			return err
 		}
@@ -148,19 +148,17 @@ func (c *consent) notes(r *http.Request, in *library.SignedIn, flow *requestFlow
 	if provider != "" {
 		notes = append(notes, t.Text("consent.note.provider", "provider", provider))
 	}
-	granted, err := c.otherContracts(r, in, flow.request)
+	granted, err := c.otherGrants(r, in, flow.request)
 	if err != nil {
 		return nil, err
 	}
 	if len(granted) > 0 {
-		var summaries []string
-		for _, contract := range granted {
-			summaries = append(summaries, t.PermissionSummary(contract))
-			if contract.DeletesLibrary {
-				summaries = append(summaries, t.Text("grants.delete"))
-			}
+		connections, err := c.connections.List(r.Context(), in)
+		if err != nil {
+			return nil, err
 		}
-		notes = append(notes, t.Text("consent.note.also", "app", app, "list", strings.Join(summaries, ", ")))
+		list := strings.Join(grantLines(t, granted, connections), "; ")
+		notes = append(notes, t.Text("consent.note.also", "app", app, "list", list))
 	}
 	if !client.Application.Checked {
 		notes = append(notes, t.Text("consent.note.unchecked", "operator", c.ui.Operator))
@@ -179,22 +177,15 @@ func (c *consent) expiredAt(
 	return &grant.ExpiresAt, nil
 }
 
-// otherContracts are the contracts of the same application that the person has allowed already.
-func (c *consent) otherContracts(
+// otherGrants are the grants of the same application's other contracts that are in force.
+func (c *consent) otherGrants(
 	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
-) ([]library.Contract, error) {
+) ([]library.GrantWithClient, error) {
 	grants, err := c.consents.ListGrants(r.Context(), in)
-	if err != nil {
-		return nil, err
-	}
-	var contracts []library.Contract
-	for _, g := range grants {
-		if g.Grant.Application == request.Client.Application.ID && g.Grant.Contract != request.Client.Contract.ID &&
-			g.Grant.Active(c.ui.Now()) {
-			contracts = append(contracts, g.Client.Contract)
-		}
-	}
-	return contracts, nil
+	return slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
+		return g.Grant.Application != request.Client.Application.ID ||
+			g.Grant.Contract == request.Client.Contract.ID || !g.Grant.Active(c.ui.Now())
+	}), err
 }
 
 // sentData is what the application wants to send to the connected provider: those of its data types that the provider

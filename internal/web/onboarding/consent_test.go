@@ -180,3 +180,38 @@ func TestConsentToDelete(t *testing.T) {
 		}
 	}
 }
+
+// A person who connects a provider and then does not allow it reads that the connection is gone, also if they chose
+// another provider in between, or never answered.
+func TestDeniedConnectionInActivity(t *testing.T) {
+	t.Parallel()
+	w, clinic := newProviders(t)
+	b := w.NewPerson(webtest.Anna)
+	const removed = "The connection with Sint Lucas Hospital was removed, because no app was allowed to use it."
+	activity := func() string { return b.Get("/activity").TextOf("activity") }
+	want := func(when string, times int) {
+		t.Helper()
+		if got := activity(); strings.Count(got, removed) != times {
+			t.Errorf("%s: %s", when, got)
+		}
+	}
+	p := b.Get(clinic.AuthorizeURL(webtest.WebCallback)).Connect(webtest.Lucas)
+	want("connected", 0)
+	p.Click("deny")
+	want("denied", 1)
+	if got := activity(); !strings.Contains(got, "You did not allow Demo Clinic . 10:42 You connected") {
+		t.Errorf("order: %s", got)
+	}
+	if got := b.Get("/accounts").TextOf("accounts"); !strings.HasPrefix(got, "Nothing is connected yet.") {
+		t.Errorf("accounts: %s", got)
+	}
+	b.Get(clinic.AuthorizeURL(webtest.WebCallback)).Connect(webtest.Lucas)
+	for range 25 { // hours; the request expires, and then what was connected for it
+		w.Clock.Moves(time.Hour)
+		if err := w.Store.Sweep(t.Context(), w.Clock.Now(), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.SignIn("/sign-in", webtest.Anna)
+	want("never answered", 2)
+}

@@ -112,7 +112,7 @@ func TestLoginExpiresInFlow(t *testing.T) {
 	w.Clock.Moves(25 * time.Minute)
 	action, fields := b.Get(clinic.AuthorizeURL(webtest.WebCallback)).Form("allow")
 	b.ExpireLogin()
-	if p := b.Post(action, fields); p.Status != http.StatusForbidden {
+	if p := b.Post(action, fields); p.Status != http.StatusConflict {
 		t.Errorf("a form of the login before: %d", p.Status)
 	}
 	p := b.Get(action)

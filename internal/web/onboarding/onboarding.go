@@ -58,7 +58,7 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
 			app: app, deleteWait: services.DeleteWait,
 		},
-		revoke:           &revoke{ui: u, connections: services.Connections, app: app},
+		revoke:           &revoke{ui: u, consents: services.Consents, connections: services.Connections, app: app},
 		terms:            &terms{ui: u},
 		app:              app,
 		again:            &answered{consents: services.Consents, logins: signIn.Logins, app: app},
@@ -180,8 +180,24 @@ func (p *Pages) signinFlow(flow *requestFlow) signin.Flow {
 // Post handles the form of one of a request's pages.
 func (p *Pages) Post(kind library.RequestKind) ui.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.PostForm.Get("step") == formSignOut {
+			return p.signOut(w, r, kind)
+		}
 		return p.handle(w, r, kind, p.post)
 	}
+}
+
+// signOut signs out, whatever has become of the request. The next page is for signing in to answer it, if it still can
+// be answered.
+func (p *Pages) signOut(w http.ResponseWriter, r *http.Request, kind library.RequestKind) error {
+	if err := p.signin.Logins.End(w, r); err != nil {
+		return err
+	}
+	flow, err := openFlow(r, p.consents, kind)
+	if err != nil {
+		return ui.SeeOther(w, r, "/sign-in")
+	}
+	return ui.SeeOther(w, r, flow.stepURL(string(signin.StepSignIn)))
 }
 
 func (p *Pages) post(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
@@ -210,11 +226,6 @@ func (p *Pages) post(w http.ResponseWriter, r *http.Request, flow *requestFlow) 
 // postSignedIn handles the forms that are shown only to a person who has signed in.
 func (p *Pages) postSignedIn(w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow) error {
 	switch r.PostForm.Get("step") {
-	case formSignOut:
-		if err := p.signin.Logins.End(w, r); err != nil {
-			return err
-		}
-		return ui.SeeOther(w, r, flow.stepURL(string(signin.StepSignIn)))
 	case formCodeSaved:
 		return p.signin.RecoveryCode.Post(w, r, in, p.signinFlow(flow))
 	case formUndoDeletion:

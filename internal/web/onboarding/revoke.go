@@ -2,7 +2,9 @@ package onboarding
 
 import (
 	"net/http"
+	"slices"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -11,6 +13,7 @@ import (
 // revoke asks whether to revoke what an application has sent the person for: its access, or one account at a provider.
 type revoke struct {
 	ui          *ui.UI
+	consents    *library.Consents
 	connections *delivery.Connections
 	app         *appReturn
 }
@@ -19,6 +22,8 @@ type revoke struct {
 type revokePage struct {
 	*ui.Page
 	Text, Confirm string
+	// Ends lists what the application may do now, if all of its access is to end.
+	Ends []string
 	// ConfirmID is the data-testid of the button that confirms.
 	ConfirmID string
 }
@@ -46,10 +51,51 @@ func (h *revoke) Show(w http.ResponseWriter, r *http.Request, in *library.Signed
 		title = t.Text("accounts.disconnect_h1", "provider", ui.CleanText(target.Account.Source.Name))
 		page.Text, page.Confirm = t.Text("accounts.disconnect_text"), t.Text("accounts.disconnect")
 		page.ConfirmID = "disconnect-confirm"
+	} else if page.Ends, err = h.permissions(r, in, flow.request.Client.Application.ID); err != nil {
+		return err
 	}
 	page.Page = h.ui.NewPage(r, title)
 	flow.decorateQuestion(w, page.Page)
 	return h.ui.Render(w, http.StatusOK, "revoke", page)
+}
+
+// permissions lists what an application may do now, and where it sends to.
+func (h *revoke) permissions(
+	r *http.Request, in *library.SignedIn, application wire.ApplicationID,
+) ([]string, error) {
+	grants, err := h.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	connections, err := h.connections.List(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	grants = slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
+		return g.Grant.Application != application || !g.Grant.Active(h.ui.Now())
+	})
+	return grantLines(ui.BrowserOf(r).Texts, grants, connections), nil
+}
+
+// grantLines says in a line each what grants allow, and the providers that the application sends to by them. It says
+// nothing twice.
+func grantLines(
+	t *ui.Texts, grants []library.GrantWithClient, connections []delivery.Connection,
+) (lines []string) {
+	for _, g := range grants {
+		var providers []string
+		for _, c := range connections {
+			if c.Grant == g.Grant.ID {
+				providers = append(providers, c.Source.Name)
+			}
+		}
+		for _, line := range t.GrantSummary(g.Client.Contract, providers) {
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
 }
 
 // Post takes the answer. Only the values "revoke" and "keep" are answers.

@@ -96,6 +96,7 @@ func TestRevokeAccess(t *testing.T) {
 	user := clinic.UserAccount(token)
 	p := b.Get(clinic.RevokeURL(webtest.PhoneCallback, token, user))
 	if p.Title() != "Stop the access of Demo Clinic?" ||
+		p.TextOf("revoke-ends") != "Add files to your library Send data to Sint Lucas Hospital" ||
 		!strings.Contains(p.Text(), "From now on Demo Clinic cannot use your library.") {
 		t.Errorf("question: %s", p.Text())
 	}
@@ -109,7 +110,7 @@ func TestRevokeAccess(t *testing.T) {
 	request := clinic.RevokeURL(webtest.WebCallback, token, user)
 	late := clinic.RevokeURL(webtest.WebCallback, token, user)
 	wantCallback(t, b.Get(request).Click("revoke-confirm").Callback(), revoked)
-	if got := b.Get("/grants"); !strings.Contains(got.Text(), "You stopped it") {
+	if got := b.Get("/grants"); !strings.Contains(got.Text(), ". Stopped.") {
 		t.Errorf("apps: %s", got.Text())
 	}
 	wantCallback(t, b.Get(late).Callback(), revoked) // it has ended already

@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
@@ -32,7 +34,9 @@ func (c *Create) newPage(w http.ResponseWriter, r *http.Request, flow Flow, emai
 
 // Show shows the form.
 func (c *Create) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
-	return c.ui.Render(w, http.StatusOK, "create", c.newPage(w, r, flow, ""))
+	page := c.newPage(w, r, flow, "")
+	page.Flash = c.ui.TakeFlash(w, r)
+	return c.ui.Render(w, http.StatusOK, "create", page)
 }
 
 // Post creates a library and signs in to it.
@@ -47,7 +51,9 @@ func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 		return c.ui.RenderInvalid(w, "create", page)
 	}
 	person := library.NewPerson{Email: email, Password: password, Device: ui.DeviceOf(r)}
-	secret, err := c.people.Create(r.Context(), person)
+	secret, err := ui.Once(c.ui, r, ui.RepeatedLogin, func(ctx context.Context) (seal.Secret, error) {
+		return c.people.Create(ctx, person)
+	})
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:

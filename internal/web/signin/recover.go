@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
@@ -30,7 +32,9 @@ func (c *Recover) newPage(w http.ResponseWriter, r *http.Request, flow Flow, ema
 
 // Show shows the form.
 func (c *Recover) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
-	return c.ui.Render(w, http.StatusOK, "recover", c.newPage(w, r, flow, "", ""))
+	page := c.newPage(w, r, flow, "", "")
+	page.Flash = c.ui.TakeFlash(w, r)
+	return c.ui.Render(w, http.StatusOK, "recover", page)
 }
 
 // Post sets a new password and signs in. It has one answer for an unknown address and a wrong code.
@@ -47,7 +51,9 @@ func (c *Recover) Post(w http.ResponseWriter, r *http.Request, flow Flow) error 
 	if page.Form.HasErrors() {
 		return c.ui.RenderInvalid(w, "recover", page)
 	}
-	secret, err := c.people.Recover(r.Context(), email, code, password, ui.DeviceOf(r))
+	secret, err := ui.Once(c.ui, r, ui.RepeatedLogin, func(ctx context.Context) (seal.Secret, error) {
+		return c.people.Recover(ctx, email, code, password, ui.DeviceOf(r))
+	})
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case wait != nil:

@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
@@ -47,7 +49,9 @@ func (s *SignIn) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	if page.Form.HasErrors() {
 		return s.ui.RenderInvalid(w, "sign-in", page)
 	}
-	secret, err := s.people.SignIn(r.Context(), email, password, ui.DeviceOf(r))
+	secret, err := ui.Once(s.ui, r, ui.RepeatedLogin, func(ctx context.Context) (seal.Secret, error) {
+		return s.people.SignIn(ctx, email, password, ui.DeviceOf(r))
+	})
 	if wait := ui.WaitErrorOf(err); wait != nil {
 		passwordField.Error = t.WaitMessage(wait)
 		return s.ui.RenderWait(w, "sign-in", page, wait)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -17,26 +16,20 @@ import (
 // the name.
 const csrfField = "token"
 
-// signOutPath is where the form for signing out is sent.
-const signOutPath = "/sign-out"
-
 // CheckCSRF refuses every form that was not sent from a page of this site: the browser must say that it was, and the
-// form must have the token of a page that was shown to the same browser and login.
+// form must have the token of a page that was shown to the same browser and login. A form of before a person signed in
+// or out changes nothing; handleStaleForm says what is so now.
 func (u *UI) CheckCSRF(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !IsSafeMethod(r) {
-			if r.URL.Path == signOutPath && BrowserOf(r).LoginSecret.IsZero() {
-				// Nobody is signed in any more: the form is of a page from before, and does nothing.
-				http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
-				return
-			}
 			err := u.csrf.check(r)
-			if errors.Is(err, errWrongToken) && isSignInForm(r) && !BrowserOf(r).LoginSecret.IsZero() {
-				// The person has signed in since the page was shown, and went back to it.
-				http.Redirect(w, r, r.URL.RequestURI(), http.StatusSeeOther)
-				return
-			}
-			if err != nil {
+			var stale *staleFormError
+			switch {
+			case errors.As(err, &stale):
+				if !u.handleStaleForm(w, r, stale.cause) {
+					return
+				}
+			case err != nil:
 				u.handleError(w, r, err)
 				return
 			}
@@ -45,22 +38,11 @@ func (u *UI) CheckCSRF(next http.Handler) http.Handler {
 	})
 }
 
-var errWrongToken = errors.New("form has no token, or the token of another browser or login")
-
-// signInForms are the forms of a person who has not signed in: their paths are these below the root, or they have these
-// steps at the address of an application's request.
-var signInForms = []string{"create", "sign-in", "recover"}
-
-// isSignInForm reports whether a form is one of those.
-func isSignInForm(r *http.Request) bool {
-	return slices.Contains(signInForms, strings.TrimPrefix(r.URL.Path, "/")) ||
-		slices.Contains(signInForms, r.PostForm.Get("step"))
-}
-
 // csrf checks forms against the address of the site.
 type csrf struct{ publicURL *url.URL }
 
-// check parses the form and returns what is wrong with it.
+// check parses the form and returns what is wrong with it: a [*staleFormError] if only the browser's cookies have
+// changed since its page was shown.
 func (c csrf) check(r *http.Request) error {
 	if !c.sameOrigin(r) {
 		return PageBadForm.Wrap(errors.New("form is not from a page of this site"))
@@ -69,20 +51,42 @@ func (c csrf) check(r *http.Request) error {
 		return err
 	}
 	b, token := BrowserOf(r), r.PostForm.Get(csrfField)
-	switch {
-	case b.id == "" && token != "":
-		return PageCookiesBlocked.Wrap(errors.New("browser keeps no cookies"))
-	case b.id == "" || !hmac.Equal([]byte(token), []byte(b.csrfToken())):
-		return PageBadForm.Wrap(errWrongToken)
+	if b.id != "" && hmac.Equal([]byte(token), []byte(b.csrfToken())) {
+		return nil
 	}
-	return nil
+	_, login, ok := strings.Cut(token, csrfSeparator)
+	switch {
+	case !ok:
+		return PageBadForm.Wrap(errors.New("form has no token of this site"))
+	case b.id == "" && !b.Known:
+		return PageCookiesBlocked.Wrap(errors.New("browser keeps no cookies"))
+	}
+	return &staleFormError{staleCauseOf(login, b.loginTag())}
 }
+
+// csrfSeparator stands in a token between its MAC and the tag of the login.
+const csrfSeparator = "."
 
 // csrfToken is the token of the browser's forms. It depends on the login as well, so that a page that was shown to one
 // person cannot be sent by another.
 func (b *Browser) csrfToken() string {
+	return b.mac("carrel form\x00"+b.LoginSecret.Reveal()) + csrfSeparator + b.loginTag()
+}
+
+// loginTag tells one login from another in a token, so that a page can say why a token is not the browser's any more.
+// It is empty if nobody has signed in, and proves nothing.
+func (b *Browser) loginTag() string {
+	if b.LoginSecret.IsZero() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("carrel form login\x00" + b.LoginSecret.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// mac is a MAC of a text under the browser's id.
+func (b *Browser) mac(text string) string {
 	mac := hmac.New(sha256.New, []byte(b.id))
-	mac.Write([]byte("carrel form\x00" + b.LoginSecret.Reveal()))
+	mac.Write([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 

@@ -29,6 +29,16 @@ func NewDataTypes(types []string) DataTypes {
 	return newDataTypes(keys)
 }
 
+// namedResources are the FHIR resources that have a word of their own. Companions come with other resources: they say
+// whom and what those are about, who or what made them, and where. They are what was sent only if they come alone.
+var (
+	namedResources     = []string{"Observation", "DocumentReference", "Binary", "QuestionnaireResponse"}
+	companionResources = []string{
+		"Bundle", "Patient", "RelatedPerson", "Person", "Practitioner", "PractitionerRole", "Organization", "Location",
+		"Device", "DeviceComponent", "DeviceMetric", "Provenance", "MessageHeader",
+	}
+)
+
 // ResourceDataTypes returns the words for FHIR resources, given by their types. A Binary comes with the
 // DocumentReference that describes it, so the two are one document.
 func ResourceDataTypes(types []string) DataTypes {
@@ -48,9 +58,8 @@ func ResourceDataTypes(types []string) DataTypes {
 	add(count["Observation"], "what.measurement", "what.measurements")
 	add(max(count["DocumentReference"], count["Binary"]), "what.document", "what.documents")
 	add(count["QuestionnaireResponse"], "what.answers", "what.answers")
-	known := []string{"Observation", "DocumentReference", "Binary", "QuestionnaireResponse", "Bundle"}
 	for t := range count {
-		if !slices.Contains(known, t) {
+		if !slices.Contains(namedResources, t) && !slices.Contains(companionResources, t) {
 			keys = append(keys, otherData)
 			break
 		}

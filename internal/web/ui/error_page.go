@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/carrelhq/carrel/internal/library"
 )
@@ -30,6 +31,10 @@ var (
 	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
 	PageBadForm = ErrorPage{"error.form", http.StatusForbidden, ""}
+	// PageOtherLogin is for a form of a page that was shown to another login, and PageStaleForm for one whose browser
+	// has another cookie since.
+	PageOtherLogin = ErrorPage{"error.other_login", http.StatusConflict, ""}
+	PageStaleForm  = ErrorPage{"error.stale", http.StatusConflict, ""}
 	// PageBadFile is for a file that is larger than any that a form of this site takes.
 	PageBadFile        = ErrorPage{"error.file", http.StatusRequestEntityTooLarge, ""}
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
@@ -148,8 +153,13 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error,
 	case PageBusy.key:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 		data.RetryURL = data.URL
-	case PageServerError.key, PageBadForm.key, PageBadFile.key, PageCookiesBlocked.key:
+	case PageServerError.key, PageBadForm.key, PageStaleForm.key, PageBadFile.key, PageCookiesBlocked.key:
 		data.RetryURL = data.URL
+	case PageOtherLogin.key:
+		// The page may be of the other person's library. That of an application's request is for whoever is signed in.
+		if strings.HasPrefix(r.URL.Path, "/apps/") {
+			data.RetryURL = data.URL
+		}
 	}
 	return u.Render(w, pageError.page.status, "error", data)
 }

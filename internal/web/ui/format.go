@@ -63,6 +63,11 @@ func (f Formatter) Moment(t, now time.Time) Value {
 	return v
 }
 
+// Deadline is "1 December 2026, 10:42", as a value for a message.
+func (f Formatter) Deadline(t time.Time) Value {
+	return Value{f.Date(t) + ", " + f.clock(t), Markup{Datetime: t.In(f.zone).Format(isoMinute)}}
+}
+
 // DayHeading is a day above a list: "Today, 24 November", "3 August 2025".
 func (f Formatter) DayHeading(t, now time.Time) string {
 	if word := f.relativeDay(t, now); word != "" {

@@ -62,6 +62,18 @@ func (t *Texts) PermissionSummary(contract library.Contract) string {
 	return t.Text("grants.read", "scope", strings.Join(parts, ", "))
 }
 
+// GrantSummary says in a line each what a contract allows, and the providers that the application sends to by it.
+func (t *Texts) GrantSummary(contract library.Contract, providers []string) []string {
+	may := []string{t.PermissionSummary(contract)}
+	if contract.DeletesLibrary {
+		may = append(may, t.Text("grants.delete"))
+	}
+	for _, provider := range providers {
+		may = append(may, t.Text("grants.push", "provider", CleanText(provider)))
+	}
+	return may
+}
+
 // readsAll reports whether a scope covers every file that was pushed.
 func readsAll(s library.Scope) bool {
 	return s.Raw && !s.Own && (s.Filter == nil || isEmptyFilter(*s.Filter))

@@ -30,13 +30,14 @@ func loadTemplates(folders []fs.FS, l *Languages, a *assets, zone *time.Location
 	for _, t := range l.All {
 		f := Formatter{t, zone}
 		shared := template.Must(template.New("").Funcs(template.FuncMap{
-			"t":      t.Text,
-			"spans":  t.Spans,
-			"count":  t.Count,
-			"link":   Link,
-			"date":   f.DateValue,
-			"moment": f.Moment,
-			"asset":  a.url,
+			"t":        t.Text,
+			"spans":    t.Spans,
+			"count":    t.Count,
+			"link":     Link,
+			"date":     f.DateValue,
+			"moment":   f.Moment,
+			"deadline": f.Deadline,
+			"asset":    a.url,
 		}).ParseFS(templateFiles, sharedTemplates...))
 		pages := make(map[string]func() *template.Template)
 		for _, folder := range folders {

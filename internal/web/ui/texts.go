@@ -169,6 +169,11 @@ func (t *Texts) Count(key string, n int, args ...any) string {
 	return t.Text(plural(key, n), append([]any{"n", n}, args...)...)
 }
 
+// CountSpans is Count for a template to mark up.
+func (t *Texts) CountSpans(key string, n int, args ...any) []Span {
+	return t.Spans(plural(key, n), append([]any{"n", n}, args...)...)
+}
+
 func plural(key string, n int) string {
 	if n == 1 {
 		return key + ".one"

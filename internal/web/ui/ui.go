@@ -32,6 +32,7 @@ type UI struct {
 	csrf      csrf
 	assets    *assets
 	templates templates
+	repeats   repeats
 }
 
 // New loads texts, static files and templates. It panics if one of them is malformed, and so does Render for the
@@ -45,6 +46,7 @@ func New(c Config) *UI {
 		csrf:      csrf{c.PublicURL},
 		assets:    static,
 		templates: loadTemplates(c.Templates, languages, static, c.Zone),
+		repeats:   repeats{forms: map[formKey]*formWork{}},
 	}
 }
 

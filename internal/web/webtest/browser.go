@@ -1,7 +1,9 @@
 package webtest
 
 import (
+	"bytes"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -97,6 +99,29 @@ func (b *Browser) Get(address string) *Page {
 func (b *Browser) Post(address string, fields url.Values) *Page {
 	b.T.Helper()
 	return b.Request(http.MethodPost, address, fields, http.Header{"Origin": {b.site}})
+}
+
+// PostFile sends fields and a file as a page of the site would, and follows no redirect.
+func (b *Browser) PostFile(address string, fields url.Values, field, content string) *Page {
+	b.T.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name := range fields {
+		_ = form.WriteField(name, fields.Get(name)) // a buffer takes everything
+	}
+	file, err := form.CreateFormFile(field, "file")
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	_, _ = io.WriteString(file, content)
+	_ = form.Close()
+	r, err := http.NewRequest(http.MethodPost, address, &body)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Origin", b.site)
+	return b.Do(r)
 }
 
 // Request sends a request with fields and headers, and follows no redirect.
