@@ -55,8 +55,17 @@ func AcceptInstallation(ctx context.Context, c Config, o AcceptOptions) (accepte
 		return Accepted{}, err
 	}
 	accepted, err = i.planAcceptance()
-	if err != nil || !o.Confirmed || len(accepted.Changes) == 0 {
+	if err != nil {
 		return accepted, err
+	}
+	for _, id := range o.Foreign {
+		if !slices.Contains(accepted.Foreign, id) {
+			return accepted, fmt.Errorf("--yes names %q, and no part belongs to an installation with that id. Nothing "+
+				"was changed", id)
+		}
+	}
+	if !o.Confirmed || len(accepted.Changes) == 0 {
+		return accepted, nil
 	}
 	for _, id := range accepted.Foreign {
 		if !slices.Contains(o.Foreign, id) {
