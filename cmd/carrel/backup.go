@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -57,12 +56,13 @@ func (c *backupCmd) Run(ctx context.Context) error {
 		keys = "CARREL_MASTER_KEYS"
 	}
 	fmt.Printf("The master keys (%s) are not in this backup: keep a copy of them in another place.\n", keys)
-	return differing(made.Contents.Differing)
+	return differing(made)
 }
 
 // differing prints the contents that have another size than in the earlier backup, and returns an error if there are
 // some.
-func differing(list []blob.Differing) error {
+func differing(made server.BackupResult) error {
+	list := made.Contents.Differing
 	if len(list) == 0 {
 		return nil
 	}

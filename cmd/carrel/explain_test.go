@@ -67,7 +67,8 @@ func TestExplainDisk(t *testing.T) {
 		fmt.Errorf("the disk is full: %w", syscall.ENOSPC): "",
 		os.ErrExist: "",
 	} {
-		if got := explainDisk(err); !strings.Contains(got.Error(), want) || want == "" && got != err { //nolint:errorlint // the same
+		got := explainDisk(err)
+		if !strings.Contains(got.Error(), want) || want == "" && got.Error() != err.Error() {
 			t.Errorf("%v is explained as %v", err, got)
 		}
 	}

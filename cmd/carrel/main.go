@@ -79,8 +79,8 @@ func exitCode(err error) int {
 	return 1
 }
 
-// decodePath decodes a path, and makes it absolute. An empty one would be the current folder, which nobody means who has
-// misspelt the name of a variable of the shell.
+// decodePath decodes a path, and makes it absolute. An empty one would be the current folder, which nobody means whose
+// shell does not have the variable that they wrote.
 func decodePath(d *kong.DecodeContext, target reflect.Value) error {
 	var path string
 	if err := d.Scan.PopValueInto("path", &path); err != nil {

@@ -30,10 +30,11 @@ type Differing struct {
 }
 
 // Backup makes the folder to a copy of a folder of blobs, which may be in use. It creates folders for their owner only,
-// and syncs what it writes. Blobs never change, so one that to has is not copied again, also if it has another size: the
-// copy may be the only one that is whole. Backup first adds what is missing. Then it calls added with the expected keys that the folder does not have. Unless added returns
-// an error, Backup then replaces the other files of the folder, such as its mark, and removes from the copy what the
-// folder does not have any more, except what is expected.
+// and syncs what it writes. Blobs never change, so one that the folder to has is not copied again, also if it has
+// another size: it may be the only one that is whole. Backup first adds what is missing. Then it calls added with the
+// expected keys that the folder does not have. Unless added returns an error, Backup then replaces the other files of
+// the folder, such as its mark, and removes from the copy what the folder does not have any more, except what is
+// expected.
 func Backup(
 	ctx context.Context,
 	from, to string,

@@ -35,12 +35,12 @@ type lag struct {
 
 const (
 	// beatInterval is how often a server renews its row and its file. [store.ServerTimeout] is much longer.
-	beatInterval = 5 * time.Second
+	beatInterval = 2 * time.Second
 	// beatPoll is how often a server that starts looks whether another one is alive.
-	beatPoll = beatInterval / 10
+	beatPoll = beatInterval / 4
 	// maxLag is how often the number of another server has to grow, without its file, until the folder is taken for
 	// another one: caches of a network's file system may be behind once.
-	maxLag = 2
+	maxLag = 3
 )
 
 // newHeartbeat returns the heartbeat of this server, after it has made sure that its folder is the one of the others.

@@ -30,8 +30,8 @@ func openedFile(path string) databaseFile {
 }
 
 // errMoved reports a database whose file is not the one that is open.
-var errMoved = errors.New("moved, removed or replaced while the server had it open. Nothing is written any more. Stop " +
-	"the server; then put the file back, or restore a backup into an empty folder, and start the server again")
+var errMoved = errors.New("moved, removed or replaced while the server had it open. Nothing is written any more. " +
+	"Stop the server; then put the file back, or restore a backup into an empty folder, and start the server again")
 
 // check returns an error if one of the files is not at its path any more. It costs a few microseconds.
 func (f databaseFile) check() error {
