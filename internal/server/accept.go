@@ -58,6 +58,12 @@ func AcceptInstallation(ctx context.Context, c Config, o AcceptOptions) (accepte
 	if err != nil {
 		return accepted, err
 	}
+	for _, id := range accepted.Foreign {
+		if o.Confirmed && !slices.Contains(o.Foreign, id) {
+			return accepted, fmt.Errorf("a part belongs to another installation, %s: name that, with --yes=%s, if "+
+				"this installation is to have it. Nothing was changed", id, strings.Join(accepted.Foreign, ","))
+		}
+	}
 	for _, id := range o.Foreign {
 		if !slices.Contains(accepted.Foreign, id) {
 			return accepted, fmt.Errorf("--yes names %q, and no part belongs to an installation with that id. Nothing "+
@@ -66,12 +72,6 @@ func AcceptInstallation(ctx context.Context, c Config, o AcceptOptions) (accepte
 	}
 	if !o.Confirmed || len(accepted.Changes) == 0 {
 		return accepted, nil
-	}
-	for _, id := range accepted.Foreign {
-		if !slices.Contains(o.Foreign, id) {
-			return accepted, fmt.Errorf("a part belongs to another installation, %s: name that, with --yes=%s, if "+
-				"this installation is to have it. Nothing was changed", id, strings.Join(accepted.Foreign, ","))
-		}
 	}
 	hold, err := store.HoldAlone(ctx, c.Database)
 	if err != nil {

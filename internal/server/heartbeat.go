@@ -26,6 +26,8 @@ type heartbeat struct {
 	// behind has the servers whose file is older than their row: the number of the row, and how often it has grown
 	// since.
 	behind map[string]lag
+	// failedAt is when an error was last returned to be logged; zero after a success.
+	failedAt time.Time
 }
 
 type lag struct {
@@ -137,6 +139,20 @@ func (s *Server) stopHeartbeat(ctx context.Context) {
 	if err != nil {
 		s.config.Log.Warn("the database and the folder may say for a minute that this server runs", "error", err)
 	}
+}
+
+// holdDatabase is the background task of [Server.beats]. It returns an error that lasts once a minute.
+func (s *Server) holdDatabase(ctx context.Context) error {
+	h, err := s.heartbeat, s.beats(ctx)
+	switch {
+	case err == nil:
+		h.failedAt = time.Time{}
+	case time.Since(h.failedAt) < expiredInterval:
+		return nil
+	default:
+		h.failedAt = time.Now()
+	}
+	return err
 }
 
 // beats renews the hold of the database and the heartbeat. It ends the server if somebody else has the database alone,

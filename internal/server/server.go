@@ -359,7 +359,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "check the folder of large contents", s.checkFolder)
 	every(expiredInterval, "check the master keys", func(context.Context) error { return s.keyring.CheckFile() })
-	every(beatInterval, "hold the database", s.beats)
+	every(beatInterval, "hold the database", s.holdDatabase)
 	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
 		return s.config.removeTemporaryKeyrings()
 	})
