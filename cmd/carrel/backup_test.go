@@ -102,7 +102,28 @@ func TestAttackOlderDatabaseOverBackup(t *testing.T) {
 	succeeds(t, "backup", "--data", older, filepath.Join(backups, "another"))
 	push("another letter")
 	says(t, succeeds(t, "backup", "--data", data, today), "new: 1 ")
-	says(t, succeeds(t, "backup", "--replace-newer", "--data", older, today), "deleted: 1")
+	says(t, succeeds(t, "backup", "--replace-newer", "--data", older, today), "deleted: 1",
+		"the earlier backup had events of 1 library that this one does not have, and 0 libraries that")
+}
+
+// TestAttackContentDamagedBeforeBackup cuts a content in the data folder short, and backs up over a whole one.
+func TestAttackContentDamagedBeforeBackup(t *testing.T) {
+	t.Parallel()
+	data, backup := t.TempDir(), filepath.Join(t.TempDir(), "backup")
+	database := filepath.Join(data, "carrel.db")
+	inUse(t, data, database)
+	command := append(on(data, database, "backup"), backup)
+	succeeds(t, command...)
+	before := textsBelow(t, filepath.Join(backup, "blobs"))
+	contents, err := filepath.Glob(filepath.Join(data, "blobs", "*", "*"))
+	if err != nil || len(contents) != largeContents {
+		t.Fatalf("the contents are %q, %v", contents, err)
+	}
+	if err := os.Truncate(contents[0], 7); err != nil {
+		t.Fatal(err)
+	}
+	says(t, refused(t, command...), "kept in the backup with ", "the data folder has 7: blobs/", "carrel check")
+	sameFiles(t, "a backup of a damaged content", filepath.Join(backup, "blobs"), before)
 }
 
 // TestAttackFailedBackupOverBackup loses the contents, accepts a new folder for them, and backs that up.

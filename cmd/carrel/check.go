@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/carrelhq/carrel/internal/server"
 )
@@ -34,7 +35,9 @@ func (c *checkCmd) Run(ctx context.Context) error {
 		return exitError{err, exitNotCompared}
 	}
 	summary, err := server.CheckStored(ctx, c.config(), c.All, func(fault string) { fmt.Println(fault) })
-	if err != nil {
+	if errors.Is(err, server.ErrNotClosed) { // which says nothing about what is stored
+		fmt.Fprintln(os.Stderr, "carrel:", err)
+	} else if err != nil {
 		return exitError{err, exitNotCompared}
 	}
 	fmt.Printf("%s, %s, %s of activity\n", count(summary.Libraries, "library", "libraries"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -74,12 +75,27 @@ func (*confirmation) IsBool() bool { return true }
 
 // Decode parses the flag.
 func (c *confirmation) Decode(d *kong.DecodeContext) error {
-	c.given = true
-	if d.Scan.Peek().Type == kong.FlagValueToken {
-		c.ids = append(c.ids, strings.Split(d.Scan.Pop().String(), ",")...)
+	*c = confirmation{given: true}
+	if d.Scan.Peek().Type != kong.FlagValueToken {
+		return nil
+	}
+	switch value := d.Scan.Pop().String(); value {
+	case "true", "yes", "1":
+	case "false", "no", "0":
+		c.given = false
+	default:
+		for id := range strings.SplitSeq(value, ",") {
+			if !isID.MatchString(id) {
+				return fmt.Errorf("%q is neither true nor false nor an id", id)
+			}
+			c.ids = append(c.ids, id)
+		}
 	}
 	return nil
 }
+
+// isID matches the ids of installations and of master keys.
+var isID = regexp.MustCompile(`^[0-9A-Za-z_-]{6,}$`)
 
 // Help is what --help adds.
 func (installationAccept) Help() string {

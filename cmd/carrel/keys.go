@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/carrelhq/carrel/internal/server"
@@ -115,7 +116,7 @@ func (c *keysRotate) Run(ctx context.Context) error {
 
 type keysReset struct {
 	stores
-	Yes bool `help:"Do it. Without this, the command says what would be lost."`
+	Yes confirmation `help:"Do it. Without this, the command says what would be lost. If there is a keyring that opens all of it or nothing, give the id of its newest key: --yes=ID." placeholder:"ID"`
 }
 
 // Help is what --help adds.
@@ -131,22 +132,56 @@ func (c *keysReset) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return err
 	}
-	uses, opens, err := server.InspectReset(ctx, c.config())
+	r, err := server.InspectReset(ctx, c.config())
 	if err != nil {
 		return err
 	}
+	refusal := c.refusal(r)
+	verb := "would be"
+	if c.Yes.given && refusal == nil {
+		if err := server.ResetKeys(ctx, c.config()); err != nil {
+			return err
+		}
+		verb = "was"
+	}
+	printReset(r.Uses, verb)
+	if refusal != nil {
+		return refusal
+	}
+	fmt.Println("\nStart the server: it makes a new master key, unless there is a file. Back it up.")
+	return nil
+}
+
+// refusal returns why nothing is given up; nil if it is.
+func (c *keysReset) refusal(r server.Reset) error {
+	if len(c.Yes.ids) > 0 && !slices.Equal(c.Yes.ids, []string{r.Newest}) {
+		return fmt.Errorf("nothing was changed: --yes names %q, and the newest master key is %s",
+			strings.Join(c.Yes.ids, ","), orNone(r.Newest))
+	}
+	named := len(c.Yes.ids) > 0
+	switch {
+	case r.Opens && !r.AdoptionGone && len(r.Uses) > 0 && !named:
+		return fmt.Errorf("nothing was changed: the present master keys open all of this, so there is nothing to "+
+			"reset. To renew them, run `carrel keys rotate`. To give it up all the same, stop every server, and run the "+
+			"command with --yes=%s", r.Newest)
+	case r.Foreign && !named:
+		return fmt.Errorf("nothing was changed: there are master keys, and they open none of this: they are those of "+
+			"another database. Check --master-key-file and --database, and restore the right ones. If they are lost for "+
+			"good, move the present file away (unset CARREL_MASTER_KEYS), or, if the server is to go on with these "+
+			"keys, stop every server, and run the command with --yes=%s", r.Newest)
+	case !c.Yes.given:
+		return errors.New("nothing was changed: stop every server, and run the command with --yes")
+	}
+	return nil
+}
+
+// printReset prints what is lost with the keys.
+func printReset(uses []server.KeyUse, verb string) {
 	n := map[store.BoxKind]int{}
 	for _, u := range uses {
 		for kind, boxes := range u.Boxes {
 			n[kind] += boxes
 		}
-	}
-	verb := "would be"
-	if c.Yes {
-		if err := server.ResetKeys(ctx, c.config()); err != nil {
-			return err
-		}
-		verb = "was"
 	}
 	fmt.Printf(`What the master keys had sealed, and what %s lost:
 
@@ -160,13 +195,4 @@ func (c *keysReset) Run(ctx context.Context) error {
 Nobody's files are lost: the master keys do not open them.
 `, verb, n[store.BoxSigningKey], n[store.BoxConnection], n[store.BoxRevocation], n[store.BoxAuthorization],
 		n[store.BoxPayload], n[store.BoxAnswer])
-	if !c.Yes && opens && len(uses) > 0 {
-		return errors.New("nothing was changed: the present master keys open all of this, so there is nothing to " +
-			"reset. To give it up all the same, stop every server, and run the command with --yes")
-	}
-	if !c.Yes {
-		return errors.New("nothing was changed: stop every server, and run the command with --yes")
-	}
-	fmt.Println("\nStart the server: it makes a new master key, unless there is a file. Back it up.")
-	return nil
 }

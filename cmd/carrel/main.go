@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -47,12 +49,15 @@ func main() {
 		fmt.Println(readVersion())
 		return
 	}
+	unsetEmpty()
 	var c cli
 	k := kong.Parse(&c, kong.Name("carrel"), kong.Description(about), kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.NamedMapper("path", kong.MapperFunc(decodePath)))
 	k.FatalIfErrorf(refuseNegative(k.Flags()))
+	warnOfUnknownVariables(k, &c)
 	if err := k.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "carrel:", err)
+		fmt.Fprintln(os.Stderr, "carrel:", explainDisk(err))
 		stop()
 		os.Exit(exitCode(err)) //nolint:gocritic // stop has been called
 	}
@@ -72,6 +77,23 @@ func exitCode(err error) int {
 		return e.code
 	}
 	return 1
+}
+
+// decodePath decodes a path, and makes it absolute. An empty one would be the current folder, which nobody means whose
+// shell does not have the variable that they wrote.
+func decodePath(d *kong.DecodeContext, target reflect.Value) error {
+	var path string
+	if err := d.Scan.PopValueInto("path", &path); err != nil {
+		return err
+	}
+	if strings.TrimSpace(path) == "" {
+		return errors.New("the path is empty")
+	}
+	if path != "-" {
+		path = kong.ExpandPath(path)
+	}
+	target.SetString(path)
+	return nil
 }
 
 // refuseNegative returns an error if a flag is a negative time, size or number: none of them means anything.

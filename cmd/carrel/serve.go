@@ -59,7 +59,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return explainListen(c.Listen, err)
 	}
 	public := c.PublicURL
 	if public == "" {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // These tests give the server and its commands settings that are wrong in part, and do what the refusal says.
@@ -80,6 +82,63 @@ func TestAttackChangeBesideServer(t *testing.T) {
 		succeeds(t, on(data, database, "keys reset --yes")...)
 		runsOnce(t, data, database)
 	})
+}
+
+// TestAttackDatabaseReplacedUnderServer restores a backup over the database of a server that runs.
+func TestAttackDatabaseReplacedUnderServer(t *testing.T) {
+	t.Parallel()
+	data, backup := t.TempDir(), t.TempDir()
+	database := filepath.Join(data, "carrel.db")
+	server := startServe(t, freeAddress(t), settings(data, database)...)
+	succeeds(t, append(on(data, database, "backup"), backup)...)
+	health := func(want int) {
+		t.Helper()
+		r, err := http.Get(server.url + "/healthz")
+		if err != nil || r.StatusCode != want {
+			t.Errorf("the health is %+v, %v, want %d", r, err, want)
+		}
+	}
+	health(http.StatusNoContent)
+	if err := os.Link(database, database+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(backup, "carrel.db"), database); err != nil {
+		t.Fatal(err)
+	}
+	health(http.StatusServiceUnavailable)
+	if err := os.Rename(database+".away", database); err != nil {
+		t.Fatal(err)
+	}
+	health(http.StatusNoContent)
+	server.stop(t, syscall.SIGTERM)
+	says(t, server.log.String(), database+" was moved, removed or replaced", "Stop the server")
+}
+
+// TestAttackFolderCopied starts a second server on the same PostgreSQL database, with a copy of the content folder.
+func TestAttackFolderCopied(t *testing.T) {
+	t.Parallel()
+	data, second, database := t.TempDir(), t.TempDir(), testenv.Postgres(t)
+	first := startServe(t, freeAddress(t), settings(data, database)...)
+	if err := os.CopyFS(second, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	runsOnce(t, data, database) // a server that shares the folder
+	beats, err := filepath.Glob(filepath.Join(second, "blobs", "servers~", "*"))
+	if err != nil || len(beats) != 1 {
+		t.Fatalf("the copy has the servers %q, %v", beats, err)
+	}
+	// The copy is older than the last number of the first server.
+	if err := os.WriteFile(beats[0], []byte("0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(second, "master.key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says(t, refused(t, on(second, database, "serve")...), "is a copy", "--data")
+	first.stop(t, syscall.SIGTERM)
+	if left, _ := filepath.Glob(filepath.Join(data, "blobs", "servers~*")); len(left) != 0 {
+		t.Errorf("a server that has stopped leaves %q", left)
+	}
 }
 
 // TestAttackFolderChangesUnderServer gives a server that runs another folder of large contents, as a disk does that is

@@ -104,3 +104,24 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 	}
 }
+
+// TestReadOnlyLog starts a server beside a log that cannot be written, as a restore by root leaves it.
+func TestReadOnlyLog(t *testing.T) {
+	t.Parallel()
+	run, give := asNobody(t)
+	data := t.TempDir()
+	database := filepath.Join(data, "carrel.db")
+	runsOnce(t, data, database)
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.WriteFile(database+suffix, nil, 0o444); err != nil {
+			t.Fatal(err)
+		}
+		give(data)
+		for _, command := range []string{"serve --listen " + freeAddress(t), "application list", "check"} {
+			says(t, run(on(data, database, command)...), database+suffix, "has mode 0600")
+		}
+		if err := os.Remove(database + suffix); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -55,8 +55,20 @@ func (s *stores) masterKeyFile() string {
 
 // makeFolder makes the data folder, for its owner only.
 func (s *stores) makeFolder() error {
+	if err := s.checkFolder(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(s.folder(), 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
+	}
+	return nil
+}
+
+// checkFolder returns an error if there is something else than a folder at the path of the data folder.
+func (s *stores) checkFolder() error {
+	if info, err := os.Stat(s.folder()); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is a file: give the data folder with --data (CARREL_DATA), and the file of a database with "+
+			"--database (CARREL_DATABASE). Nothing was made", s.folder())
 	}
 	return nil
 }
@@ -73,6 +85,9 @@ var errNoFolder = errors.New("there is no data folder")
 func (s *stores) checkGiven() error {
 	if s.Data == "" && s.Database != "" {
 		return nil
+	}
+	if err := s.checkFolder(); err != nil {
+		return err
 	}
 	_, err := os.Stat(s.folder())
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -19,13 +19,22 @@ type Copied struct {
 	Removed int
 	// Bytes is what was copied now.
 	Bytes int64
+	// Differing are the blobs of which the copy already has one with another size, which was kept.
+	Differing []Differing
+}
+
+// Differing is a blob that has another size than in the copy: one of the two is damaged.
+type Differing struct {
+	Key        string
+	Size, Copy int64
 }
 
 // Backup makes the folder to a copy of a folder of blobs, which may be in use. It creates folders for their owner only,
-// and syncs what it writes. Blobs never change, so one that to has with the same size is not copied again. Backup first
-// adds what is missing. Then it calls added with the expected keys that the folder does not have. Unless added returns
-// an error, Backup then replaces the other files of the folder, such as its mark, and removes from the copy what the
-// folder does not have any more, except what is expected.
+// and syncs what it writes. Blobs never change, so one that the folder to has is not copied again, also if it has
+// another size: it may be the only one that is whole. Backup first adds what is missing. Then it calls added with the
+// expected keys that the folder does not have. Unless added returns an error, Backup then replaces the other files of
+// the folder, such as its mark, and removes from the copy what the folder does not have any more, except what is
+// expected.
 func Backup(
 	ctx context.Context,
 	from, to string,
@@ -74,7 +83,10 @@ func (b *backup) run(
 		if err != nil {
 			return err
 		}
-		return errors.Join(ctx.Err(), b.add(name, entry))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return b.add(name, entry)
 	})
 	if err == nil {
 		err = added(b.keep(expected))
@@ -122,6 +134,9 @@ func (b *backup) keep(expected []string) (missing []string) {
 // add adds a folder or a file to the copy. What is neither is left out.
 func (b *backup) add(name string, entry fs.DirEntry) error {
 	if strings.Contains(entry.Name(), temporaryMark) {
+		if entry.IsDir() {
+			return fs.SkipDir
+		}
 		return nil
 	}
 	if entry.IsDir() {
@@ -148,7 +163,10 @@ func (b *backup) add(name string, entry fs.DirEntry) error {
 	if isBlob {
 		b.copied.Files++
 	}
-	if has, err := b.to.Lstat(name); isBlob && err == nil && has.Mode().IsRegular() && has.Size() == info.Size() {
+	if has, err := b.to.Lstat(name); isBlob && err == nil && has.Mode().IsRegular() {
+		if has.Size() != info.Size() {
+			b.copied.Differing = append(b.copied.Differing, Differing{name, info.Size(), has.Size()})
+		}
 		return nil
 	}
 	if err := b.copyDurably(name+temporaryMark, in, info); err != nil {

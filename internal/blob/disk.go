@@ -67,16 +67,16 @@ var bufferPool = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 // outside of it.
 func OpenDisk(folder string) (*Disk, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("open blobs: %w", err)
+		return nil, fmt.Errorf("open blobs: %w", explain(err))
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
-		return nil, fmt.Errorf("open blobs: %w", err)
+		return nil, fmt.Errorf("open blobs: %w", explain(err))
 	}
 	d := &Disk{root: root, afterStep: func(putStep) {}}
 	// A crash may have come between the creation of a folder and its sync.
 	if err := errors.Join(d.syncFolder("."), syncPath(filepath.Dir(folder))); err != nil {
-		return nil, errors.Join(fmt.Errorf("open blobs: %w", err), root.Close())
+		return nil, errors.Join(fmt.Errorf("open blobs: %w", explain(err)), root.Close())
 	}
 	return d, nil
 }
@@ -93,7 +93,7 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, er
 	name := key + temporaryMark + wire.RandomAlphanumeric(12)
 	f, err := d.create(folder, name)
 	if err != nil {
-		return 0, fmt.Errorf("put blob: %w", err)
+		return 0, fmt.Errorf("put blob: %w", explain(err))
 	}
 	d.afterStep(stepCreate)
 	size, err = d.writeAll(ctx, f, r)
@@ -135,7 +135,7 @@ func (d *Disk) makeFolder(folder string) error {
 func (d *Disk) writeAll(ctx context.Context, file *os.File, r io.Reader) (size int64, err error) {
 	defer func() {
 		if closed := file.Close(); err == nil && closed != nil {
-			err = fmt.Errorf("put blob: %w", closed)
+			err = fmt.Errorf("put blob: %w", explain(closed))
 		}
 	}()
 	buffer := bufferPool.Get().(*[bufferSize]byte)
@@ -157,7 +157,7 @@ func (d *Disk) writeAll(ctx context.Context, file *os.File, r io.Reader) (size i
 			return 0, readErr
 		}
 		if _, err := file.Write(buffer[:n]); err != nil {
-			return 0, fmt.Errorf("put blob: %w", err)
+			return 0, fmt.Errorf("put blob: %w", explain(err))
 		}
 		if size += int64(n); size-begun >= writeBackAfter {
 			beginWriteBack(file, begun, size-begun)
@@ -166,7 +166,7 @@ func (d *Disk) writeAll(ctx context.Context, file *os.File, r io.Reader) (size i
 	}
 	d.afterStep(stepWrite)
 	if err := file.Sync(); err != nil {
-		return 0, fmt.Errorf("put blob: %w", err)
+		return 0, fmt.Errorf("put blob: %w", explain(err))
 	}
 	d.afterStep(stepSync)
 	return size, nil
@@ -175,11 +175,11 @@ func (d *Disk) writeAll(ctx context.Context, file *os.File, r io.Reader) (size i
 // publish renames a finished temporary file to its key.
 func (d *Disk) publish(folder, name, key string) error {
 	if err := d.root.Rename(name, key); err != nil {
-		return fmt.Errorf("put blob: %w", err)
+		return fmt.Errorf("put blob: %w", explain(err))
 	}
 	d.afterStep(stepRename)
 	if err := d.syncFolder(folder); err != nil {
-		return fmt.Errorf("put blob: %w", err)
+		return fmt.Errorf("put blob: %w", explain(err))
 	}
 	d.afterStep(stepVisible)
 	return nil

@@ -82,7 +82,7 @@ func (d *Disk) AddMark(m Mark) (Mark, error) {
 		return errors.Join(err, d.root.Remove(temporary))
 	})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return Mark{}, fmt.Errorf("mark blobs: %w", err)
+		return Mark{}, fmt.Errorf("mark blobs: %w", explain(err))
 	}
 	return ReadMark(d.root.Name())
 }
@@ -91,7 +91,7 @@ func (d *Disk) AddMark(m Mark) (Mark, error) {
 func (d *Disk) ReplaceMark(m Mark) error {
 	err := d.writeMark(m, func(temporary string) error { return d.root.Rename(temporary, markName) })
 	if err != nil {
-		return fmt.Errorf("mark blobs: %w", err)
+		return fmt.Errorf("mark blobs: %w", explain(err))
 	}
 	return nil
 }

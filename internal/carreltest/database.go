@@ -157,6 +157,9 @@ func (w *World) BlobCount() (n int) {
 		if os.IsNotExist(err) {
 			return nil // a temporary file that has just gone
 		}
+		if err == nil && d.IsDir() && d.Name() == "servers~" { // what servers write to recognise the folder
+			return fs.SkipDir
+		}
 		if err == nil && d.Type().IsRegular() && path != filepath.Join(folder, "installation") {
 			n++
 		}

@@ -55,14 +55,23 @@ func AcceptInstallation(ctx context.Context, c Config, o AcceptOptions) (accepte
 		return Accepted{}, err
 	}
 	accepted, err = i.planAcceptance()
-	if err != nil || !o.Confirmed || len(accepted.Changes) == 0 {
+	if err != nil {
 		return accepted, err
 	}
 	for _, id := range accepted.Foreign {
-		if !slices.Contains(o.Foreign, id) {
+		if o.Confirmed && !slices.Contains(o.Foreign, id) {
 			return accepted, fmt.Errorf("a part belongs to another installation, %s: name that, with --yes=%s, if "+
 				"this installation is to have it. Nothing was changed", id, strings.Join(accepted.Foreign, ","))
 		}
+	}
+	for _, id := range o.Foreign {
+		if !slices.Contains(accepted.Foreign, id) {
+			return accepted, fmt.Errorf("--yes names %q, and no part belongs to an installation with that id. Nothing "+
+				"was changed", id)
+		}
+	}
+	if !o.Confirmed || len(accepted.Changes) == 0 {
+		return accepted, nil
 	}
 	hold, err := store.HoldAlone(ctx, c.Database)
 	if err != nil {

@@ -39,6 +39,8 @@ type BackupResult struct {
 	// Missing are the contents that the database knows and the data folder does not have, as LIBRARY/FILE. The backup
 	// keeps those that an earlier one has copied.
 	Missing []Missing
+	// Replaced says what the earlier backup had, and this one does not have.
+	Replaced store.Newer
 }
 
 // Missing is a content that is missing.
@@ -98,7 +100,7 @@ func (c BackupConfig) copy(ctx context.Context) (result BackupResult, err error)
 	} else if err := store.Backup(ctx, c.Database, temporary); err != nil {
 		return BackupResult{}, err
 	}
-	if err := c.checkNewer(ctx, copyOfRows); err != nil {
+	if result.Replaced, err = c.checkNewer(ctx, copyOfRows); err != nil {
 		return BackupResult{}, err
 	}
 	expected, err := listContents(ctx, copyOfRows)
@@ -125,29 +127,39 @@ func (c BackupConfig) copy(ctx context.Context) (result BackupResult, err error)
 	return result, nil
 }
 
-// checkNewer returns an error if the database of the earlier backup has events that the database does not have, as
-// after an older database was restored. A backup of PostgreSQL has no database to compare.
-func (c BackupConfig) checkNewer(ctx context.Context, database string) error {
+// checkNewer returns what the database of the earlier backup has and the database does not have. It returns an error if
+// these are events, as after an older database was restored, unless they may be replaced. A backup of PostgreSQL has no
+// database to compare.
+func (c BackupConfig) checkNewer(ctx context.Context, database string) (store.Newer, error) {
 	earlier := filepath.Join(c.Folder, backupDatabase)
-	if _, err := os.Lstat(earlier); c.ReplaceNewer || strings.HasPrefix(c.Database, "postgres") ||
-		errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if _, err := os.Lstat(earlier); strings.HasPrefix(c.Database, "postgres") || errors.Is(err, fs.ErrNotExist) {
+		return store.Newer{}, nil
 	}
 	const advice = "Back up into another folder, or replace this backup with --replace-newer. " +
 		"The earlier backup was not replaced"
-	n, err := store.CountNewer(ctx, database, earlier)
+	n, err := store.CompareNewer(ctx, database, earlier)
+	if c.ReplaceNewer {
+		return n, nil //nolint:nilerr // also one that cannot be compared
+	}
 	if err != nil {
-		return fmt.Errorf("compare with the earlier backup %s: %w. %s", earlier, err, advice)
+		return store.Newer{}, fmt.Errorf("compare with the earlier backup %s: %w. %s", earlier, err, advice)
 	}
-	if n == 0 {
-		return nil
+	if n.Libraries == 0 {
+		return n, nil
 	}
-	libraries := "1 library"
-	if n > 1 {
-		libraries = fmt.Sprintf("%d libraries", n)
+	only := ""
+	if n.OnlyThere > 0 {
+		only = fmt.Sprintf(", and %s that only the backup has", libraries(n.OnlyThere))
 	}
-	return fmt.Errorf("the backup %s has events of %s that the database does not have: the database is older than the "+
-		"backup, or was restored from an older one. %s", c.Folder, libraries, advice)
+	return store.Newer{}, fmt.Errorf("the backup %s has events of %s that the database does not have%s: the database is "+
+		"older than the backup, or was restored from an older one. %s", c.Folder, libraries(n.Libraries), only, advice)
+}
+
+func libraries(n int) string {
+	if n == 1 {
+		return "1 library"
+	}
+	return fmt.Sprintf("%d libraries", n)
 }
 
 // checkInstallation returns an error unless the database and the contents are of one installation, and the folder has

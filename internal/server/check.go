@@ -16,8 +16,13 @@ import (
 	"github.com/carrelhq/carrel/internal/store"
 )
 
+// ErrNotClosed reports that everything was compared, and that the database could not be closed cleanly afterwards, for
+// example because the disk is full.
+var ErrNotClosed = errors.New("the database was compared, and then not closed cleanly")
+
 // CheckStored compares what is stored with what the server has written, and calls report with each fault. If
-// allContents is set, it reads every large content, and otherwise only its length. Servers may run meanwhile.
+// allContents is set, it reads every large content, and otherwise only its length. Servers may run meanwhile. The
+// summary is valid also with an error that matches [ErrNotClosed].
 func CheckStored(ctx context.Context, c Config, allContents bool, report func(fault string)) (_ library.CheckSummary,
 	err error,
 ) {
@@ -29,7 +34,13 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 	if err != nil {
 		return library.CheckSummary{}, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		closed := db.Close()
+		if err == nil && closed != nil {
+			closed = fmt.Errorf("%w: %w", ErrNotClosed, closed)
+		}
+		err = errors.Join(err, closed)
+	}()
 	blobs, err := blob.OpenDisk(c.Blobs)
 	if err != nil {
 		return library.CheckSummary{}, fmt.Errorf("open blobs: %w", err)

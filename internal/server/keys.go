@@ -247,23 +247,45 @@ func forReset(c Config) Config {
 	return c
 }
 
-// InspectReset says what [ResetKeys] would give up, by key, and whether the keyring opens all of it.
-func InspectReset(ctx context.Context, c Config) (uses []KeyUse, opens bool, err error) {
+// Reset says what [ResetKeys] would give up.
+type Reset struct {
+	// Uses is what each key has sealed.
+	Uses []KeyUse
+	// Newest is the newest key of the keyring; empty if there is no keyring.
+	Newest string
+	// Opens reports whether the keyring opens everything, so that there is nothing to reset, and Foreign whether it opens
+	// nothing: it is the keyring of another database.
+	Opens, Foreign bool
+	// AdoptionGone reports that the keyring knows of an adoption and the database does not: a reset mends that.
+	AdoptionGone bool
+}
+
+// InspectReset says what [ResetKeys] would give up, by key, and what the keyring opens of it.
+func InspectReset(ctx context.Context, c Config) (r Reset, err error) {
 	ring, db, err := openKeys(ctx, forReset(c))
 	if err != nil {
-		return nil, false, err
+		return Reset{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if uses, err = keyUses(ctx, ring, db); err != nil || ring == nil || checkAllKnown(uses) != nil {
-		return uses, false, err
+	if r.Uses, err = keyUses(ctx, ring, db); err != nil || ring == nil {
+		return r, err
 	}
-	opens = true
+	r.Newest = newest(ring)
+	state, err := store.Inspect(ctx, c.Database)
+	if err != nil {
+		return r, err
+	}
+	r.AdoptionGone = ring.Adopted() > int(state.Adopted)
+	sealed := 0
+	r.Opens, r.Foreign = checkAllKnown(r.Uses) == nil, true
 	err = db.EachBox(ctx, func(b store.Box) error {
+		sealed++
 		_, err := ring.Open(boxPurpose(b), b.Bytes)
-		opens = opens && err == nil
+		r.Opens, r.Foreign = r.Opens && err == nil, r.Foreign && err != nil
 		return nil
 	})
-	return uses, opens, err
+	r.Foreign = r.Foreign && sealed > 0
+	return r, err
 }
 
 // ResetKeys deletes everything that the keyring has sealed, so that a server can start with another keyring. It is for

@@ -99,6 +99,7 @@ type Server struct {
 
 	config    Config
 	hold      *store.Hold
+	heartbeat *heartbeat
 	db        *store.DB
 	sweeping  library.Sweeping
 	disk      *blob.Disk
@@ -153,6 +154,12 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	signer, err := parts.openSigner(ctx, db)
 	if err == nil {
 		err = parts.adopt(ctx, db, disk)
+	}
+	if err == nil {
+		s.heartbeat, err = newHeartbeat(ctx, db, disk)
+	}
+	if err == nil {
+		err = s.startHeartbeat(ctx)
 	}
 	if err == nil {
 		err = logAdditions(ctx, c.Log, db)
@@ -352,7 +359,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "check the folder of large contents", s.checkFolder)
 	every(expiredInterval, "check the master keys", func(context.Context) error { return s.keyring.CheckFile() })
-	every(expiredInterval, "hold the database", s.hold.Check)
+	every(beatInterval, "hold the database", s.holdDatabase)
 	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
 		return s.config.removeTemporaryKeyrings()
 	})
@@ -373,10 +380,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 func (s *Server) checkDatabase(ctx context.Context) error {
 	err := s.db.Check(ctx)
 	if errors.Is(err, store.ErrNewer) {
-		select {
-		case s.fatal <- err:
-		default: // the server is ending
-		}
+		s.end(err)
 	}
 	return err
 }
@@ -421,5 +425,6 @@ func (s *Server) Close() error {
 	// The last sweep and the last requests may have removed something since the background task has run.
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+	s.stopHeartbeat(ctx)
 	return errors.Join(s.db.Erase(ctx), s.db.Close(), s.disk.Close(), s.hold.Release())
 }

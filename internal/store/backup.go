@@ -22,20 +22,20 @@ func EachLargeFile(ctx context.Context, database string, f func(library.ID, wire
 	const doing = "list large files"
 	pool, err := openForReading(database)
 	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, explain(err))
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	rows, err := pool.QueryContext(ctx, "SELECT files.library_id, files.id FROM files "+
 		"JOIN contents ON contents.file_id = files.id WHERE contents.data IS NULL")
 	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, explain(err))
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var owner library.ID
 		var name wire.FileName
 		if err := rows.Scan(&owner, &name); err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
+			return fmt.Errorf("%s: %w", doing, explain(err))
 		}
 		if err := f(owner, name); err != nil {
 			return err
@@ -44,27 +44,34 @@ func EachLargeFile(ctx context.Context, database string, f func(library.ID, wire
 	return wrap(doing, rows.Err())
 }
 
-// CountNewer returns in how many libraries of an SQLite database a copy of it has events that the database does not
-// have: more events, or others. Libraries that only one of them has do not count. It changes nothing in either.
-func CountNewer(ctx context.Context, database, other string) (n int, err error) {
+// Newer says what a copy of a database has and the database does not have.
+type Newer struct {
+	// Libraries is how many libraries have events in the copy that they do not have in the database: more, or others.
+	Libraries int
+	// OnlyThere is how many libraries only the copy has: they were deleted, or an older database was restored.
+	OnlyThere int
+}
+
+// CompareNewer compares a copy of an SQLite database with the database. It changes nothing in either.
+func CompareNewer(ctx context.Context, database, other string) (n Newer, err error) {
 	const doing = "compare databases"
 	path, err := existing(other)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", doing, err)
+		return Newer{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	pool, err := openForReading(database)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", doing, err)
+		return Newer{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	conn, err := pool.Conn(ctx) // which has the other database too
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", doing, explain(err))
+		return Newer{}, fmt.Errorf("%s: %w", doing, explain(err))
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "mode=rw"}
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS other", name.String()); err != nil {
-		return 0, fmt.Errorf("%s: open %s: %w", doing, path, explain(err))
+		return Newer{}, fmt.Errorf("%s: open %s: %w", doing, path, explain(err))
 	}
 	// An event is never changed, and its hash is one of all events before it.
 	err = conn.QueryRowContext(ctx, `SELECT COUNT(*)
@@ -72,9 +79,13 @@ func CountNewer(ctx context.Context, database, other string) (n int, err error) 
 		JOIN main.chains AS ours ON ours.library_id = theirs.library_id
 		LEFT JOIN other.events AS newest ON newest.library_id = theirs.library_id AND newest.seq = theirs.events
 		LEFT JOIN main.events AS same ON same.library_id = theirs.library_id AND same.seq = theirs.events
-		WHERE ours.events < theirs.events OR same.hash IS NOT newest.hash`).Scan(&n)
+		WHERE ours.events < theirs.events OR same.hash IS NOT newest.hash`).Scan(&n.Libraries)
+	if err == nil {
+		err = conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM other.libraries "+
+			"WHERE id NOT IN (SELECT id FROM main.libraries)").Scan(&n.OnlyThere)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", doing, explain(err))
+		return Newer{}, fmt.Errorf("%s: %w", doing, explain(err))
 	}
 	return n, nil
 }
@@ -97,13 +108,16 @@ func openForReading(database string) (*sql.DB, error) {
 
 // existing returns the path of an SQLite database that exists.
 func existing(database string) (string, error) {
-	path, err := filepath.Abs(strings.TrimPrefix(database, "sqlite:"))
+	path, err := resolve(strings.TrimPrefix(database, "sqlite:"))
 	if err != nil {
 		return "", err
 	}
 	info, err := os.Stat(path)
 	if err == nil && info.Size() == 0 {
 		err = fmt.Errorf("%s is empty", path)
+	}
+	if err == nil {
+		err = checkLog(path)
 	}
 	return path, err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,10 +20,11 @@ import (
 // An SQLite database has one server. Several servers may share a PostgreSQL database. A command that
 // changes to which installation a database belongs, or what its keyring has sealed, uses it alone.
 type Hold struct {
-	file    *os.File // of SQLite
-	address string   // of PostgreSQL
+	path    string // of the SQLite database
+	address string // of PostgreSQL
 
 	mu   sync.Mutex
+	file *os.File
 	conn *pgx.Conn
 }
 
@@ -52,36 +54,75 @@ func HoldForServer(ctx context.Context, url string) (*Hold, error) {
 // one uses it.
 func HoldAlone(ctx context.Context, url string) (h *Hold, err error) {
 	if isPostgres(url) {
-		h = &Hold{}
-		h.conn, err = lockPostgres(ctx, url, "SELECT pg_try_advisory_lock($1, hashtext(current_schema()))")
-	} else {
-		h, err = holdFile(url, false)
+		return holdPostgresAlone(ctx, url)
 	}
+	h, err = holdFile(url, false)
 	if errors.Is(err, ErrHeld) {
-		return nil, fmt.Errorf("%w: a server runs on it. Stop every server of this installation first. Nothing was "+
-			"changed", ErrHeld)
+		return nil, errServerRuns
 	}
 	return h, err
 }
 
-// Check makes the hold of a server good again if PostgreSQL has ended its connection.
-func (h *Hold) Check(ctx context.Context) (err error) {
-	if h.address == "" {
-		return nil
+var errServerRuns = fmt.Errorf("%w: a server runs on it. Stop every server of this installation first. Nothing was "+
+	"changed", ErrHeld)
+
+func holdPostgresAlone(ctx context.Context, url string) (*Hold, error) {
+	conn, err := lockPostgres(ctx, url, "SELECT pg_try_advisory_lock($1, hashtext(current_schema()))")
+	if errors.Is(err, ErrHeld) {
+		return nil, errServerRuns
 	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNoServer(ctx, conn); err != nil {
+		return nil, errors.Join(err, conn.Close(ctx))
+	}
+	return &Hold{conn: conn}, nil
+}
+
+// checkTimeout bounds how long [Hold.Check] waits for PostgreSQL.
+const checkTimeout = 5 * time.Second
+
+// Check makes the hold of a server good again if PostgreSQL has ended its connection, or if the file beside an SQLite
+// database was removed. The error matches [ErrHeld] if somebody else has it now.
+func (h *Hold) Check(ctx context.Context) (err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.address == "" {
+		return h.checkFile()
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	if h.conn != nil {
 		if h.conn.Ping(ctx) == nil {
 			return nil
 		}
 		_ = h.conn.Close(ctx)
+		h.conn = nil
 	}
 	h.conn, err = lockPostgres(ctx, h.address, "SELECT pg_try_advisory_lock_shared($1, hashtext(current_schema()))")
 	if errors.Is(err, ErrHeld) {
 		return fmt.Errorf("%w: a command that changes the installation or its keys uses it alone. Start again when it "+
 			"has ended", ErrHeld)
 	}
+	return err
+}
+
+// checkFile locks the file beside the database anew if it is not the one that is locked.
+func (h *Hold) checkFile() error {
+	own, err := h.file.Stat()
+	if err != nil {
+		return fmt.Errorf("mark the database as in use: %w", err)
+	}
+	if there, err := os.Stat(h.path + holdSuffix); err == nil && os.SameFile(own, there) {
+		return nil
+	}
+	again, err := openHoldFile(h.path)
+	if err != nil {
+		return err
+	}
+	err = h.file.Close()
+	h.file = again
 	return err
 }
 
@@ -104,16 +145,28 @@ func (h *Hold) Release() error {
 // holdFile locks the file beside an SQLite database. It makes the folder if makeFolder is set.
 func holdFile(url string, makeFolder bool) (*Hold, error) {
 	path, err := pathOf(url)
+	if err == nil && makeFolder {
+		err = explain(os.MkdirAll(filepath.Dir(path), 0o700))
+	}
+	if err == nil {
+		path, err = resolve(path)
+	}
+	if err == nil {
+		err = checkOneName(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mark the database as in use: %w", err)
+	}
+	f, err := openHoldFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if makeFolder {
-		err = os.MkdirAll(filepath.Dir(path), 0o700)
-	}
-	var f *os.File
-	if err == nil {
-		f, err = os.OpenFile(path+holdSuffix, os.O_RDWR|os.O_CREATE, 0o600)
-	}
+	return &Hold{path: path, file: f}, nil
+}
+
+// openHoldFile opens and locks the file beside the database at path.
+func openHoldFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+holdSuffix, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
 		err = &explainedError{notWritable, err}
 	}
@@ -130,7 +183,7 @@ func holdFile(url string, makeFolder bool) (*Hold, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mark the database as in use: %w", err), f.Close())
 	}
-	return &Hold{file: f}, nil
+	return f, nil
 }
 
 // holdClass is the first number of the advisory lock of Carrel; the second is that of the schema.
@@ -140,11 +193,11 @@ const holdClass = 0x43415252
 func lockPostgres(ctx context.Context, address, query string) (*pgx.Conn, error) {
 	config, err := pgxpool.ParseConfig(address) // pgx.ParseConfig does not know the parameters of pools
 	if err != nil {
-		return nil, fmt.Errorf("mark the database as in use: %w", err)
+		return nil, fmt.Errorf("mark the database as in use: %w", explain(err))
 	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
-		return nil, fmt.Errorf("mark the database as in use: %w", err)
+		return nil, fmt.Errorf("mark the database as in use: %w", explain(err))
 	}
 	var locked bool
 	err = conn.QueryRow(ctx, query, holdClass).Scan(&locked)
@@ -152,7 +205,7 @@ func lockPostgres(ctx context.Context, address, query string) (*pgx.Conn, error)
 		err = ErrHeld
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("mark the database as in use: %w", err), conn.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("mark the database as in use: %w", explain(err)), conn.Close(ctx))
 	}
 	return conn, nil
 }

@@ -19,3 +19,12 @@ func lockFile(f *os.File) error {
 
 // copyOwner does nothing: a new file has the owner of its folder's other files.
 func copyOwner(string, *os.File) error { return nil }
+
+// checkOneName does nothing: Windows does not say cheaply how many names a file has.
+func checkOneName(string) error { return nil }
+
+// checkWritable returns an error if there is no file: Windows does not say cheaply what a process may do with it.
+func checkWritable(path string) error {
+	_, err := os.Stat(path)
+	return err
+}

@@ -23,12 +23,12 @@ import (
 func openPostgres(ctx context.Context, address string, mode openMode) (*DB, error) {
 	pool, db, err := openPostgresPool(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+		return nil, fmt.Errorf("open PostgreSQL: %w", explain(err))
 	}
 	w := &pooledWriter{pool: pool, db: db, slots: make(chan struct{}, maxWaiting)}
 	if err := mode.prepare(ctx, db, postgresDialect); err != nil {
 		_ = w.close()
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+		return nil, fmt.Errorf("open PostgreSQL: %w", explain(err))
 	}
 	return &DB{reader: query.New(db), readPool: db, writer: w, dialect: postgresDialect}, nil
 }
@@ -37,12 +37,12 @@ func openPostgres(ctx context.Context, address string, mode openMode) (*DB, erro
 func inspectPostgres(ctx context.Context, address string, among []library.ID) (State, error) {
 	pool, db, err := openPostgresPool(ctx, address)
 	if err != nil {
-		return State{}, fmt.Errorf("inspect PostgreSQL: %w", err)
+		return State{}, fmt.Errorf("inspect PostgreSQL: %w", explain(err))
 	}
 	defer pool.Close()
 	s, err := readState(ctx, db, postgresDialect, among)
 	if err = errors.Join(err, db.Close()); err != nil {
-		return State{}, fmt.Errorf("inspect PostgreSQL: %w", err)
+		return State{}, fmt.Errorf("inspect PostgreSQL: %w", explain(err))
 	}
 	return s, nil
 }

@@ -115,12 +115,15 @@ func markInUse(ctx context.Context, pool *sql.DB) (clean bool, err error) {
 
 // inspectSQLite reads the state of a file on one connection.
 func inspectSQLite(ctx context.Context, path string, among []library.ID) (s State, err error) {
-	absolute, err := filepath.Abs(path)
+	absolute, err := resolve(path)
 	if err != nil {
 		return State{}, fmt.Errorf("inspect %s: %w", path, err)
 	}
 	if info, err := os.Stat(absolute); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
 		return State{}, nil
+	}
+	if err := checkLog(absolute); err != nil {
+		return State{}, fmt.Errorf("inspect database: %w", err)
 	}
 	pool, err := openPool(absolute, "_pragma=busy_timeout(5000)&_pragma=query_only(1)", 1)
 	if err == nil {
@@ -133,24 +136,27 @@ func inspectSQLite(ctx context.Context, path string, among []library.ID) (s Stat
 	return s, nil
 }
 
-// fileOf returns the absolute path of the database's file. If there is none, it makes one that only
+// fileOf returns the resolved path of the database's file. If there is none, it makes one that only
 // its owner can read, or returns [ErrNoDatabase] if nothing may be made.
 func fileOf(path string, mode openMode) (string, error) {
-	absolute, err := filepath.Abs(path)
+	if mode.create {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return path, err
+		}
+	}
+	absolute, err := resolve(path)
 	if err != nil {
 		return path, err
 	}
-	flags := os.O_RDWR
-	if mode.create {
-		flags |= os.O_CREATE
-		if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
-			return absolute, err
-		}
+	// A file that is there is not opened: to close it would end the locks of SQLite in this process.
+	err = checkWritable(absolute)
+	if err == nil || !errors.Is(err, os.ErrNotExist) {
+		return absolute, errors.Join(err, checkLog(absolute))
 	}
-	f, err := os.OpenFile(absolute, flags, 0o600)
-	if errors.Is(err, os.ErrNotExist) && !mode.create {
+	if !mode.create {
 		return absolute, ErrNoDatabase
 	}
+	f, err := os.OpenFile(absolute, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return absolute, err
 	}

@@ -24,6 +24,7 @@ type groupWriter struct {
 	statements   statements
 	checkpointer *checkpointer
 	eraser       eraser
+	file         databaseFile
 
 	mu     sync.RWMutex // held for writing to close the queue
 	closed bool
@@ -78,6 +79,7 @@ func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) 
 		return nil, errors.Join(err, conn.Close())
 	}
 	w.eraser.wrote() // the migrations
+	w.file = openedFile(path)
 	go w.run()
 	return w, nil
 }
@@ -162,7 +164,11 @@ func (w *groupWriter) run() {
 		if len(batch) == 0 {
 			continue
 		}
-		results, err := w.commit(batch)
+		var results []error
+		err := w.file.check()
+		if err == nil {
+			results, err = w.commit(batch)
+		}
 		for i, j := range batch {
 			if err != nil {
 				j.result <- err
