@@ -125,16 +125,21 @@ func TestAttackSpoiledColumns(t *testing.T) {
 func (k *keeper) spoiledFound(tables []spoiledTable, sqlite bool) {
 	k.t.Helper()
 	v := k.victim()
+	last := map[string]any{}                    // the value that each column got last
 	for _, s := range slices.Backward(tables) { // what is no number stays
 		s.spoils(k, string(v.Library))
+		for i, column := range s.columns {
+			last[s.name+"."+column] = s.values[i]
+		}
 	}
 	_, lines := k.checks(false)
 	all := strings.Join(lines, "\n")
 	for _, s := range tables[:len(tables)-notJSON] {
-		if k.count(`SELECT COUNT(*) FROM `+s.name) == 0 {
-			continue
-		}
 		for _, column := range s.columns {
+			// The server itself may have removed the rows before the check, as those of long ago.
+			if k.count(`SELECT COUNT(*) FROM `+s.name+` WHERE `+column+` = $1`, last[s.name+"."+column]) == 0 {
+				continue
+			}
 			named := regexp.MustCompile(`(?m)table ` + s.name + `, row .*:.* ` + column + `( |$)`).MatchString(all)
 			if !named && (sqlite || strings.HasSuffix(column, "_at") || strings.HasSuffix(column, "_until")) {
 				k.t.Errorf("the check does not name %s.%s", s.name, column)
