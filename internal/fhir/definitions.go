@@ -76,6 +76,7 @@ const (
 	typeReference
 	typeBundle
 	typeElement // the id and extensions of a primitive
+	typeElementDefinition
 )
 
 // An elementDef is an element of a type. A choice, such as value[x], is one element.
@@ -87,7 +88,7 @@ type elementDef struct {
 	choice     bool
 	choices    []string // the JSON names of a choice
 	valueSet   *valueSet
-	codeFormat codeFormat // for a binding without a list of codes
+	codeFormat codeFormat // for a code without a list of codes
 }
 
 // A property is an element under one of its names in JSON: a choice has a property for
