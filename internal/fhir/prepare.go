@@ -24,7 +24,7 @@ type Interaction struct {
 //
 // A single resource is created by POST: its id is removed, since the provider assigns
 // one. A batch or transaction is sent unchanged. A collection, for which FHIR has no
-// interaction, becomes a batch; see docs/fhir.md.
+// interaction, becomes a batch. References to a urn lead to an entry; see docs/fhir.md.
 func Prepare(v Version, body []byte) (*Interaction, error) {
 	doc, f := parse(body)
 	defer doc.close()

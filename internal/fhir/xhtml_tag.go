@@ -159,9 +159,9 @@ func (x *xhtmlParser) checkElement(name []byte) bool {
 	}
 	if !isNarrativeElement(local) || reserved || !bytes.Equal(prefix, x.prefix) {
 		if shown, ok := safeName(name); ok && len(x.prefix) == 0 {
-			return x.fail("has <" + shown + ">, which a narrative must not have: " + onlyBasicHTML)
+			return x.fail("has <" + shown + ">, which a narrative must not have" + useBasicHTML)
 		}
-		return x.fail("has an element that a narrative must not have: " + onlyBasicHTML)
+		return x.fail("has an element that a narrative must not have" + useBasicHTML)
 	}
 	return true
 }
@@ -185,7 +185,7 @@ func (x *xhtmlParser) isOwnDeclaration(name []byte) bool {
 	return declared && bytes.Equal(prefix, x.prefix)
 }
 
-const onlyBasicHTML = "it has only the elements and attributes that txt-1 lists"
+const useBasicHTML = " (txt-1): use basic HTML, such as <p>, <table> and <a>"
 
 // checkAttributes checks the attributes of a tag.
 func (x *xhtmlParser) checkAttributes() bool {
@@ -203,9 +203,9 @@ func (x *xhtmlParser) checkAttributes() bool {
 		case string(a.name) == "xml:lang":
 		case !isNarrativeAttribute(a.name):
 			if shown, ok := safeName(a.name); ok {
-				return x.fail("has the attribute " + shown + ", which a narrative must not have: " + onlyBasicHTML)
+				return x.fail("has the attribute " + shown + ", which a narrative must not have (txt-1): leave it out")
 			}
-			return x.fail("has an attribute that a narrative must not have: " + onlyBasicHTML)
+			return x.fail("has an attribute that a narrative must not have (txt-1): leave it out")
 		case isLinkAttribute(a.name) && !hasAllowedScheme(withoutReferences(a.value)):
 			return x.fail("has a link that a narrative must not have: " +
 				"use http, https, mailto, tel, cid, or a link without a scheme")
