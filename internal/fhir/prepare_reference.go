@@ -3,7 +3,6 @@ package fhir
 import (
 	"bytes"
 	"iter"
-	"strings"
 )
 
 // references lists the strings of a body that refer to resources: the reference of a
@@ -11,26 +10,26 @@ import (
 // canonical URL of a definition or identifies an extension. Identifiers and systems are no
 // references. The names of the members are enough for this, in every version of FHIR.
 func (d *document) references() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) { d.referencesIn(0, "", yield) }
+	return func(yield func(uint32) bool) { d.referencesIn(0, nil, yield) }
 }
 
 // referencesIn lists the references in a value, and reports whether to go on. name is the
 // name of the member whose value this is; items of an array have the name of the array.
-func (d *document) referencesIn(i uint32, name string, yield func(uint32) bool) bool {
+func (d *document) referencesIn(i uint32, name []byte, yield func(uint32) bool) bool {
 	inObject := d.nodes[i].kind == kindObject
-	attachment := name != "extension" && name != "modifierExtension" && d.isAttachment(i)
+	attachment := string(name) != "extension" && string(name) != "modifierExtension" && d.isAttachment(i)
 	for m := range d.children(i) {
 		below := name
 		if inObject {
-			below = string(d.name(m))
+			below = d.name(m)
 		}
-		switch {
-		case d.nodes[m].kind != kindString:
+		switch d.nodes[m].kind {
+		case kindObject, kindArray:
 			if !d.referencesIn(m, below, yield) {
 				return false
 			}
-		case below == "reference" || below == "url" && attachment:
-			if !yield(m) {
+		case kindString:
+			if (string(below) == "reference" || string(below) == "url" && attachment) && !yield(m) {
 				return false
 			}
 		}
@@ -45,7 +44,7 @@ func (d *document) isAttachment(i uint32) bool {
 		return false
 	}
 	for m := range d.children(i) {
-		switch strings.TrimPrefix(string(d.name(m)), "_") {
+		switch string(bytes.TrimPrefix(d.name(m), []byte("_"))) {
 		case "id", "extension", "contentType", "language", "data", "url", "size", "hash", "title", "creation",
 			"height", "width", "frames", "duration", "pages":
 		default:
