@@ -22,7 +22,7 @@ func FuzzXHTML(f *testing.F) {
 	for _, s := range []string{
 		narrative("x"), narrative(`<p class="a" title='&amp;'>x<br/></p>`), narrative("<!-- x -->&#65;&lt;]]"),
 		narrative(`<a href="https://x.example/?a=1&amp;b=2">x</a>`), narrative(`<img src="java&#115;cript:x"/>`),
-		narrative(`<p style="width:e\78pression(x)">x</p>`), narrative("<!--><img src='x'/>-->"),
+		narrative(`<p style="width:e\78pression(x)">x</p>`), narrative("<!--><img onerror='x'/>-->"),
 		`<h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:p xmlns:o="urn:x:y">x</h:p></h:div>`,
 		narrative("<![CDATA[><img src='x' onerror='x'/>]]>"), narrative("<?x ><script>x</script>?>"),
 		narrative("<table><p>x</p><tr><td><b>x</b></td></tr></table><pre>\nx</pre>"), narrative(`<p xml:lang="nl">x</p>`),
@@ -31,12 +31,40 @@ func FuzzXHTML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		// A body that is not UTF-8 is refused before.
-		if !utf8.ValidString(s) || checkXHTML([]byte(s)) != "" {
-			return
+		if utf8.ValidString(s) {
+			checkIfAccepted(t, s)
 		}
+	})
+}
+
+// FuzzMarkup is FuzzXHTML for narratives that consist of parts of markup, which reaches more.
+func FuzzMarkup(f *testing.F) {
+	parts := []string{
+		"<p", "<a", "<img", "<table>", "<td>", "<pre>", "<br/>", "</p>", "</a>", "</td>", "</table>", "</pre>", ">", "/>",
+		"/", "<", "</", ` class="x"`, ` title='x`, `'`, `"`, " href=", ` src="`, ` style="`, " xmlns", ":x", `="`, " ", "\n",
+		"javascript", "script", ":", "http", "//", "#", "&", "#", "x", "106;", "6a;", ";", "amp;", "lt;", "gt;", "nbsp;",
+		"<!--", "--", "-", "-->", "!>", "<!", "<![CDATA[", "]]>", "<?", "?>", "onclick", "=", "expression(", "/*", "*/", `\`,
+		xhtmlNamespace, "<h:p", "é", "<script>", "</div>", "<div",
+	}
+	for _, s := range []string{"", "\x00\x0c\x22\x07", "\x01\x15\x13\x1d\x1f\x13\x0c\x08", "\x2d\x22\x30"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, chosen []byte) {
+		var b strings.Builder
+		for _, k := range chosen {
+			b.WriteString(parts[int(k)%len(parts)])
+		}
+		checkIfAccepted(t, narrative(b.String()))
+	})
+}
+
+// checkIfAccepted checks a narrative in which no fault is found with other parsers.
+func checkIfAccepted(t *testing.T, s string) {
+	t.Helper()
+	if checkXHTML([]byte(s)) == "" {
 		checkAsXML(t, s)
 		checkAsHTML(t, s)
-	})
+	}
 }
 
 // checkAsXML reads a narrative with encoding/xml.
