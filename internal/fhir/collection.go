@@ -34,12 +34,35 @@ func (s *preparer) prepareCollection() {
 
 // rewriteReferences rewrites the references to entries to the entries' urns.
 func (s *preparer) rewriteReferences(urns map[string]string) {
-	for m := range s.c.doc.references() {
-		// A reference to a version becomes one to the created resource.
-		to, _, _ := strings.Cut(string(s.c.doc.text(m)), "/_history/")
-		if urn := urns[to]; urn != "" {
-			s.edits.replace(m, strconv.Quote(urn))
+	d := s.c.doc
+	for m := range d.children(0) {
+		if string(d.name(m)) != "entry" {
+			s.rewriteReferencesIn(m, nil, urns)
 		}
+	}
+	for e := range d.entries() {
+		base, _, _, _ := s.c.splitAddress(d.memberText(e, "fullUrl"))
+		s.rewriteReferencesIn(e, base, urns)
+	}
+}
+
+// rewriteReferencesIn rewrites the references in a value. base is that of its entry's address,
+// or empty: a reference to Type/id leads to a resource on the same server.
+func (s *preparer) rewriteReferencesIn(i uint32, base []byte, urns map[string]string) {
+	d := s.c.doc
+	for m := range d.references(i) {
+		// A reference to a version becomes one to the created resource.
+		to, _, _ := strings.Cut(string(d.text(m)), "/_history/")
+		urn := urns[to]
+		if urn == "" {
+			continue
+		}
+		if other := s.bases[to]; len(base) > 0 && other != "" && other != string(base) {
+			s.c.addIssue(m, CodeBusiness,
+				"leads to another server than that of the entry which has the type and id: write the fullUrl of the entry")
+			continue
+		}
+		s.edits.replace(m, strconv.Quote(urn))
 	}
 }
 
@@ -80,11 +103,20 @@ func (s *preparer) createEntry(e uint32, n int, urns map[string]string) {
 		s.recordURN(e, urns, urn)
 	}
 	id := d.memberText(r, "id")
-	if _, typeInURL, idInURL, ok := s.c.splitAddress(url); ok && len(id) == 0 && string(typeInURL) == name {
+	base, typeInURL, idInURL, ok := s.c.splitAddress(url)
+	if ok = ok && string(typeInURL) == name; ok && len(id) == 0 {
 		id = idInURL
 	}
-	if len(id) > 0 {
-		s.recordAddress(e, urns, name+"/"+string(id), urn)
+	if len(id) == 0 {
+		return
+	}
+	address := name + "/" + string(id)
+	s.recordAddress(e, urns, address, urn)
+	if ok {
+		if s.bases == nil {
+			s.bases = map[string]string{}
+		}
+		s.bases[address] = string(base)
 	}
 }
 

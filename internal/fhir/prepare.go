@@ -56,6 +56,8 @@ type preparer struct {
 	out   *Interaction
 	// updated are the addresses (Type/id) of the resources that entries update.
 	updated map[string]bool
+	// bases are the bases of the entries' addresses, by Type/id.
+	bases map[string]string
 	// digest is the SHA-256 of the body, computed for the first new URN.
 	digest []byte
 }

@@ -5,12 +5,12 @@ import (
 	"iter"
 )
 
-// references lists the strings of a body that refer to resources: the reference of a
+// references lists the strings in a value that refer to resources: the reference of a
 // Reference and the url of an Attachment, which refers to a Binary. Any other url is the
 // canonical URL of a definition or identifies an extension. Identifiers and systems are no
 // references. The names of the members are enough for this, in every version of FHIR.
-func (d *document) references() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) { d.referencesIn(0, nil, yield) }
+func (d *document) references(i uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) { d.referencesIn(i, nil, yield) }
 }
 
 // referencesIn lists the references in a value, and reports whether to go on. name is the
@@ -66,7 +66,7 @@ func (s *preparer) checkReferences() {
 			known[string(d.memberText(e, "fullUrl"))] = true
 		}
 	}
-	for m := range d.references() {
+	for m := range d.references(0) {
 		text := d.text(m)
 		if !namesURN(text) || known[string(text)] {
 			continue

@@ -156,6 +156,26 @@ func TestWrittenTwice(t *testing.T) {
 	}
 }
 
+// A reference without a base does not lead to another server.
+func TestRelativeReferenceToAnotherServer(t *testing.T) {
+	t.Parallel()
+	device := `{"fullUrl":"https://b.example/Device/2","resource":{"resourceType":"Device","id":"2"}}`
+	observation := func(url, reference string) string {
+		return `{"fullUrl":"` + url + `","resource":` + single(created(uuidA, `"device":{"reference":"`+reference+`"}`)) + `}`
+	}
+	for _, v := range []Version{STU3, R4} {
+		for _, reference := range []string{"Device/2", "Device/2/_history/1"} {
+			wantIssue(t, prepareIssues(t, v, bundle("collection", device,
+				observation("https://a.example/Observation/9", reference))),
+				"Bundle.entry[1].resource.device.reference", "leads to another server")
+			prepare(t, v, bundle("collection", device, observation("https://b.example/Observation/9", reference)))
+			prepare(t, v, bundle("collection", device, observation(uuidA, reference)))
+		}
+		prepare(t, v, bundle("collection", device,
+			observation("https://a.example/Observation/9", "https://b.example/Device/2")))
+	}
+}
+
 // An address tells the id of a resource that has none of its own.
 func TestRelativeReferenceToAnAddress(t *testing.T) {
 	t.Parallel()
