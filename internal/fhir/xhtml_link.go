@@ -68,6 +68,26 @@ func hasAllowedScheme(link []byte) bool {
 	return true
 }
 
+// isImageData reports whether a link is a data: URL with a content that an img may have:
+// nothing that runs. A PDF is no image, but MedMij's own qualification material for
+// documents has some, and an img that is one shows nothing.
+func isImageData(link []byte) bool {
+	start := make([]byte, 0, 32)
+	for _, c := range link {
+		if c == ';' || c == ',' || len(start) == cap(start) {
+			break
+		}
+		if !isInvisible(c) {
+			start = append(start, c)
+		}
+	}
+	switch string(bytes.ToLower(start)) {
+	case "data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/gif", "data:application/pdf":
+		return true
+	}
+	return false
+}
+
 // runsScript reports whether a style has something by which a browser, even an old one,
 // loads or runs a script.
 func runsScript(style []byte) bool {

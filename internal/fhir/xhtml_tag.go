@@ -28,7 +28,7 @@ func (x *xhtmlParser) startTag() bool {
 	}
 	end := x.pos
 	x.pos = start
-	if !x.checkElement(name) || !x.checkAttributes() {
+	if !x.checkElement(name) || !x.checkAttributes(name) {
 		return false
 	}
 	x.pos = end
@@ -166,6 +166,20 @@ func (x *xhtmlParser) checkElement(name []byte) bool {
 	return true
 }
 
+// isAllowedLink reports whether an attribute may have its value, which is a link. The content
+// of an img may be in its link.
+func (x *xhtmlParser) isAllowedLink(element []byte, a xhtmlAttribute) bool {
+	link := withoutReferences(a.value)
+	if hasAllowedScheme(link) {
+		return true
+	}
+	_, local, prefixed := bytes.Cut(element, []byte(":"))
+	if !prefixed {
+		local = element
+	}
+	return string(local) == "img" && string(a.name) == "src" && isImageData(link)
+}
+
 // declaresXHTML reports whether the attributes of the <div> bind its prefix to XHTML.
 func (x *xhtmlParser) declaresXHTML() bool {
 	for _, a := range x.attributes {
@@ -195,8 +209,8 @@ var otherElements = []string{
 	"select", "style", "svg", "template", "textarea", "title", "u", "video",
 }
 
-// checkAttributes checks the attributes of a tag.
-func (x *xhtmlParser) checkAttributes() bool {
+// checkAttributes checks the attributes of a tag. element is the name of the tag.
+func (x *xhtmlParser) checkAttributes(element []byte) bool {
 	for _, a := range x.attributes {
 		x.pos = a.start
 		switch {
@@ -211,7 +225,7 @@ func (x *xhtmlParser) checkAttributes() bool {
 		case string(a.name) == "xml:lang":
 		case !isNarrativeAttribute(a.name):
 			return x.fail("has an attribute that a narrative must not have (txt-1): leave it out")
-		case isLinkAttribute(a.name) && !hasAllowedScheme(withoutReferences(a.value)):
+		case isLinkAttribute(a.name) && !x.isAllowedLink(element, a):
 			return x.fail("has a link that a narrative must not have: " +
 				"use http, https, mailto, tel, cid, or a link without a scheme")
 		case string(a.name) == "style" && runsScript(withoutReferences(a.value)):

@@ -29,6 +29,9 @@ func TestXHTML(t *testing.T) {
 		div(`<a href="http://x.example/?a=1&amp;b=2">x</a>`), div(`<a href="HTTPS://x.example">x</a>`),
 		div(`<a href="mailto:a@x.example">x</a>`), div(`<a href="tel:+3110">x</a>`), div(`<img src="cid:1"/>`),
 		div(`<a href="">x</a>`), div(`<a href="?a:b">x</a>`), div(`<a href="a/b:c">x</a>`), div(`<a href="#a:b">x</a>`),
+		div(`<img src="data:image/png;base64,eA=="/>`), div(`<img src="DATA: image/JPEG,x" alt="x"/>`),
+		div(`<img src="data:image/gif"/><img src="data:application/pdf;base64,eA=="/>`),
+		`<h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:img src="data:image/gif,x"/></h:div>`,
 		div(`<a href="Patient/1">x</a>`), div(`<a name="javascript:x">x</a>`), div(`<q cite="http://x.example">x</q>`),
 	} {
 		if problem := checkXHTML([]byte(s)); problem != "" {
@@ -102,7 +105,11 @@ func TestXHTMLRefuses(t *testing.T) {
 			link("blob:x"), link("ftp://x.example"), link("urn:x:y"), link("about:blank"), link(":x"), link("x:"),
 			link("httpsx:x"), link("intent:x"), link("\u007fjavascript:x"), link("verylongscheme:x"),
 			div(`<img src="&#x6A;avascript:x" alt="x"/>`), div(`<q cite="javascript:x">x</q>`),
-			div(`<img longdesc="javascript:x" src="x"/>`)},
+			div(`<img longdesc="javascript:x" src="x"/>`), div(`<img src="data:image/svg+xml,x"/>`),
+			div(`<img src="data:text/html,x"/>`), div(`<img src="data:,x"/>`), div(`<img src="data:image/png+xml,x"/>`),
+			div(`<img longdesc="data:image/png,x" src="x"/>`), div(`<p src="data:image/png,x">x</p>`),
+			link("data:image/png;base64,eA=="), div(`<img src="xdata:image/png,x"/>`),
+			div(`<img src="data:image/svg+xml;x=data:image/png,x"/>`)},
 		"has a style": {div(`<p style="background:url(javascript:x)">x</p>`), div(`<p style="width: expression(x)">x</p>`),
 			div(`<p style="width:e\78pression(x)">x</p>`), div(`<p style="width:ex/* */pression(x)">x</p>`),
 			div(`<p style="-moz-binding:url(x)">x</p>`), div(`<p style="behavior: url(x)">x</p>`),
