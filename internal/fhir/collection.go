@@ -141,6 +141,9 @@ func (s *preparer) recordURN(e uint32, urns map[string]string, urn string) {
 	// of references.
 	key := " " + strings.ToLower(urn)
 	if _, ok := urns[key]; ok {
+		if m, _ := s.c.doc.member(e, "fullUrl"); s.c.hasViolation(m, "bdl-7") {
+			return
+		}
 		s.c.addIssue(e, CodeBusiness, "has the urn of an earlier entry, so references to it are not clear")
 		return
 	}

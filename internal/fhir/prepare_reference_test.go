@@ -134,6 +134,8 @@ func TestURNInOtherCase(t *testing.T) {
 		wantIssue(t, prepareIssues(t, v, bundle("batch", created(uuidB, `"meta":{"versionId":"1"}`), created(uuidB, ""))),
 			"Bundle.entry[1]", "urn of an earlier entry")
 	}
+	wantOnly(t, prepareIssues(t, STU3, bundle("batch", created(uuidB, ""), created(uuidB, ""))),
+		"Bundle.entry[1].fullUrl", "address of an earlier entry")
 }
 
 // A resource is written once, whatever its fullUrls are.
