@@ -39,7 +39,8 @@ var errBroken = errors.New("not every file is well formed")
 // byteOrderMark is what some editors on Windows put before a file in UTF-8.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-const byteOrderMarkNote = "The file begins with a byte order mark, which this check leaves out: remove it before a push."
+const byteOrderMarkNote = "The file begins with a byte order mark, which this check leaves out: " +
+	"remove it before a push."
 
 // Run checks the files.
 func (c *fhirCheck) Run() error {
