@@ -88,7 +88,7 @@ type elementDef struct {
 	choice     bool
 	choices    []string // the JSON names of a choice
 	valueSet   *valueSet
-	codeFormat codeFormat // for a code without a list of codes
+	codeFormat codeFormat // for a binding without a list of codes
 }
 
 // A property is an element under one of its names in JSON: a choice has a property for
