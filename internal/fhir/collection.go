@@ -59,7 +59,7 @@ func (s *preparer) rewriteReferencesIn(i uint32, base []byte, urns map[string]st
 		}
 		if other := s.bases[to]; len(base) > 0 && other != "" && other != string(base) {
 			s.c.addIssue(m, CodeBusiness,
-				"leads to another server than that of the entry which has the type and id: write the fullUrl of the entry")
+				"leads to another server than that of the entry with the type and id: write the entry's fullUrl")
 			continue
 		}
 		s.edits.replace(m, strconv.Quote(urn))

@@ -43,7 +43,8 @@ func TestReferenceOutsideEntries(t *testing.T) {
 	t.Parallel()
 	for _, v := range []Version{STU3, R4} {
 		out := prepare(t, v, `{"resourceType":"Bundle","meta":{"extension":[{"url":"x","valueReference":`+
-			`{"reference":"Patient/1"}}]},"type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"1"}}]}`)
+			`{"reference":"Patient/1"}}]},"type":"collection",`+
+			`"entry":[{"resource":{"resourceType":"Patient","id":"1"}}]}`)
 		if strings.Contains(string(out.Body), "Patient/1") {
 			t.Errorf("the reference is not rewritten: %s", out.Body)
 		}

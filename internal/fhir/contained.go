@@ -98,8 +98,9 @@ func (c *checker) checkContainedUse() {
 			continue
 		}
 		if seen[string(id)] {
-			c.addIssueAt(r, ".id", CodeStructure, "is the id of an earlier contained resource, too: give each its own, "+
-				"so that it is clear where a reference leads")
+			c.addIssueAt(r, ".id", CodeStructure,
+				"is the id of an earlier contained resource, too: give each its own, "+
+					"so that it is clear where a reference leads")
 			continue
 		}
 		seen[string(id)] = true

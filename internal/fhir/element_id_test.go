@@ -27,7 +27,8 @@ func TestIDs(t *testing.T) {
 			`"birthDate":"2000","_birthDate":{"id":"a"}}`, "Patient.birthDate.id", "of an earlier element"},
 		{"element and resource", `{"resourceType":"Patient","id":"a","name":[{"id":"a","text":"x"}]}`, "", ""},
 		{"element and extension", `{"resourceType":"Patient","extension":[{"id":"a","url":"x","valueCode":"x"}],` +
-			`"text":{"id":"a","status":"empty","div":"<div xmlns='http://www.w3.org/1999/xhtml'/>"}}`, "Patient.text.id",
+			`"text":{"id":"a","status":"empty","div":"<div xmlns='http://www.w3.org/1999/xhtml'/>"}}`,
+			"Patient.text.id",
 			"of an earlier element"},
 		{"element of a contained resource", fmt.Sprintf(contained, `,"name":[{"id":"e","text":"x"}]`, "d", ""), "", ""},
 		{"element twice in a contained resource", fmt.Sprintf(contained, ``, "d",

@@ -30,7 +30,8 @@ func FuzzPrimitive(f *testing.F) {
 	}
 	for _, s := range []string{"a-1.B", "a b", "urn:oid:1.2.3", "urn:uuid:c33f0001-6a95-41ec-8000-000000000001",
 		"2024-02-29",
-		"2024-05-01T10:00:00.5+01:00", "2024-05-01T10:00:00Z", "10:00:00", "-17", "2147483647", "eHg=", "https://x.example"} {
+		"2024-05-01T10:00:00.5+01:00", "2024-05-01T10:00:00Z", "10:00:00", "-17", "2147483647", "eHg=",
+		"https://x.example"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

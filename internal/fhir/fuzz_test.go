@@ -25,8 +25,9 @@ func seeds(f *testing.F) {
 		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"id":"a","_id":{"id":"b"},` +
 			`"resourceType":"Basic"}}]}`,
 		`{"\u0069d":"\ud83d\ude00","resourceType":"Basic","code":{"text":"1e3"}}`,
-		`{"resourceType":"Bundle","type":"batch","entry":[{"fullUrl":"urn:oid:1.2","resource":{"resourceType":"Basic",` +
-			`"code":{"text":"x"},"subject":{"reference":"urn:oid:1.2"}},"request":{"method":"POST","url":"Basic"}}]}`,
+		`{"resourceType":"Bundle","type":"batch","entry":[{"fullUrl":"urn:oid:1.2",` +
+			`"resource":{"resourceType":"Basic","code":{"text":"x"},` +
+			`"subject":{"reference":"urn:oid:1.2"}},"request":{"method":"POST","url":"Basic"}}]}`,
 		`{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"https://x.example/Patient/1",` +
 			`"resource":{"resourceType":"Patient","id":"1","photo":[{"url":"Patient/1","contentType":"a/b; c=d"}]}}]}`,
 		`{"resourceType":"Patient","name":[{"id":"a","given":["x","y"],"_given":[null,{"id":"a"}]}]}`,

@@ -171,7 +171,8 @@ var hostileBodies = map[string]func(size int) string{
 	},
 	"urns": func(size int) string {
 		return `{"resourceType":"Bundle","type":"collection","entry":[` + numbered(size,
-			`{"fullUrl":"urn:oid:%[1]d","resource":{"resourceType":"Basic","subject":{"reference":"urn:oid:%[1]d0"}}}`) + `]}`
+			`{"fullUrl":"urn:oid:%[1]d","resource":{"resourceType":"Basic",`+
+				`"subject":{"reference":"urn:oid:%[1]d0"}}}`) + `]}`
 	},
 	"attachments": func(size int) string {
 		return filled(size, `{"resourceType":"Patient","photo":[`, `{"url":"urn:oid:1"}`, `]}`)

@@ -35,7 +35,8 @@ func single(entry string) string {
 // URNs that lead nowhere are refused wherever a reference may be, in both versions.
 func TestURNLeadsNowhere(t *testing.T) {
 	t.Parallel()
-	for _, urn := range []string{uuidB, strings.ToUpper(uuidB), "urn:oid:1.2.3.4", "URN:OID:1.2.3.4", "urn:oid:1.2.3#x"} {
+	for _, urn := range []string{uuidB, strings.ToUpper(uuidB), "urn:oid:1.2.3.4", "URN:OID:1.2.3.4",
+		"urn:oid:1.2.3#x"} {
 		for _, tt := range []struct{ member, at string }{
 			{`"device":{"reference":"%s"}`, ".device.reference"},
 			{`"performer":[{"display":"x"},{"reference":"%s"}]`, ".performer[1].reference"},
@@ -43,7 +44,8 @@ func TestURNLeadsNowhere(t *testing.T) {
 			{`"contained":[{"resourceType":"Device","id":"d","owner":{"reference":"%s"}}],"device":{"reference":"#d"}`,
 				".contained[0].owner.reference"},
 			{`"content":[{"attachment":{"url":"%s"}}]`, ".content[0].attachment.url"},
-			{`"content":[{"attachment":{"contentType":"text/plain","url":"%s","title":"x"}}]`, ".content[0].attachment.url"},
+			{`"content":[{"attachment":{"contentType":"text/plain","url":"%s","title":"x"}}]`,
+				".content[0].attachment.url"},
 			{`"extension":[{"url":"x","valueAttachment":{"url":"%s"}}]`, ".extension[0].valueAttachment.url"},
 		} {
 			entry := created(uuidA, strings.ReplaceAll(tt.member, "%s", urn))
@@ -101,7 +103,8 @@ func TestURNOfAnEntry(t *testing.T) {
 						t.Errorf("the %s is changed: %s", kind, out.Body)
 					}
 				}
-				out := prepare(t, v, bundle("collection", `{"fullUrl":"`+uuidA+`","resource":`+single(created(uuidA, member))+`}`,
+				out := prepare(t, v, bundle("collection",
+					`{"fullUrl":"`+uuidA+`","resource":`+single(created(uuidA, member))+`}`,
 					`{"fullUrl":"`+urn+`","resource":{"resourceType":"Patient","active":true}}`))
 				if n := strings.Count(string(out.Body), `"`+urn+`"`); n != 2 {
 					t.Errorf("%s occurs %d times, want 2: %s", urn, n, out.Body)
@@ -131,7 +134,8 @@ func TestURNInOtherCase(t *testing.T) {
 		}
 		wantIssue(t, prepareIssues(t, v, bundle("batch", created(uuidB, ""), created(upper, ""))), "Bundle.entry[1]",
 			"urn of an earlier entry")
-		wantIssue(t, prepareIssues(t, v, bundle("batch", created(uuidB, `"meta":{"versionId":"1"}`), created(uuidB, ""))),
+		wantIssue(t, prepareIssues(t, v, bundle("batch",
+			created(uuidB, `"meta":{"versionId":"1"}`), created(uuidB, ""))),
 			"Bundle.entry[1]", "urn of an earlier entry")
 	}
 	wantOnly(t, prepareIssues(t, STU3, bundle("batch", created(uuidB, ""), created(uuidB, ""))),
@@ -151,7 +155,8 @@ func TestWrittenTwice(t *testing.T) {
 				body := bundle(kind, updated("https://a.example/Patient/7"), updated(second))
 				wantIssue(t, prepareIssues(t, v, body), "Bundle.entry[1].request.url", "written by an earlier entry")
 			}
-			other := strings.ReplaceAll(strings.ReplaceAll(updated("https://a.example/Patient/8"), "Patient/7", "Patient/8"),
+			other := strings.ReplaceAll(
+				strings.ReplaceAll(updated("https://a.example/Patient/8"), "Patient/7", "Patient/8"),
 				`"id":"7"`, `"id":"8"`)
 			prepare(t, v, bundle(kind, updated("https://a.example/Patient/7"), other))
 		}
@@ -163,7 +168,8 @@ func TestRelativeReferenceToAnotherServer(t *testing.T) {
 	t.Parallel()
 	device := `{"fullUrl":"https://b.example/Device/2","resource":{"resourceType":"Device","id":"2"}}`
 	observation := func(url, reference string) string {
-		return `{"fullUrl":"` + url + `","resource":` + single(created(uuidA, `"device":{"reference":"`+reference+`"}`)) + `}`
+		member := `"device":{"reference":"` + reference + `"}`
+		return `{"fullUrl":"` + url + `","resource":` + single(created(uuidA, member)) + `}`
 	}
 	for _, v := range []Version{STU3, R4} {
 		for _, reference := range []string{"Device/2", "Device/2/_history/1"} {
