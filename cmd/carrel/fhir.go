@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,12 @@ is not well formed.`
 // errBroken is the error of check after it has printed the faults.
 var errBroken = errors.New("not every file is well formed")
 
+// byteOrderMark is what some editors on Windows put before a file in UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+const byteOrderMarkNote = "The file begins with a byte order mark, which this check leaves out: " +
+	"remove it before a push."
+
 // Run checks the files.
 func (c *fhirCheck) Run() error {
 	fhirVersion, ok := fhir.ParseVersion(c.Version)
@@ -47,13 +54,17 @@ func (c *fhirCheck) Run() error {
 		if err != nil {
 			return err
 		}
+		var notes []string
+		if rest, ok := bytes.CutPrefix(body, byteOrderMark); ok {
+			body, notes = rest, append(notes, byteOrderMarkNote)
+		}
 		report, err := c.check(fhirVersion, body)
 		var faults *fhir.ValidationError
 		if err != nil && !errors.As(err, &faults) {
 			return fmt.Errorf("check %s: %w", name, err)
 		}
 		broken = broken || faults != nil
-		c.print(name, report, faults)
+		c.print(name, notes, report, faults)
 	}
 	if broken {
 		return errBroken
@@ -73,12 +84,20 @@ func (c *fhirCheck) check(fhirVersion fhir.Version, body []byte) (*fhir.Report, 
 	return out.Report, nil
 }
 
-func (c *fhirCheck) print(name string, report *fhir.Report, faults *fhir.ValidationError) {
+// print prints what the check of a file has found, after the notes about it.
+func (c *fhirCheck) print(name string, notes []string, report *fhir.Report, faults *fhir.ValidationError) {
 	switch {
 	case c.JSON && faults != nil:
-		fmt.Printf("%s\n", faults.OperationOutcome())
+		fmt.Printf("%s\n", faults.OperationOutcome(notes...))
+		return
 	case c.JSON:
-		fmt.Printf("%s\n", report.OperationOutcome())
+		fmt.Printf("%s\n", report.OperationOutcome(notes...))
+		return
+	}
+	for _, note := range notes {
+		fmt.Printf("%s: note: %s\n", name, note)
+	}
+	switch {
 	case faults != nil:
 		for _, f := range faults.Issues {
 			fmt.Printf("%s: %s\n", name, f)
@@ -115,7 +134,7 @@ func readBody(name string) (body []byte, err error) {
 		}
 		defer func() { _ = in.Close() }()
 	}
-	body, err = io.ReadAll(io.LimitReader(in, fhir.MaxBody+1))
+	body, err = io.ReadAll(io.LimitReader(in, int64(fhir.MaxBody+len(byteOrderMark)+1)))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -63,6 +64,35 @@ func BenchmarkPrepare(b *testing.B) {
 		for _, body := range sendable {
 			if _, err := Prepare(STU3, body); err != nil {
 				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkXHTML measures the check of the narratives alone.
+func BenchmarkXHTML(b *testing.B) {
+	all, _, _ := benchBodies(b)
+	var narratives [][]byte
+	size := int64(0)
+	for _, body := range all {
+		doc, f := parse(body)
+		if f != nil {
+			b.Fatal(f)
+		}
+		for i := range doc.nodes {
+			if string(doc.name(uint32(i))) == "div" {
+				narratives = append(narratives, bytes.Clone(doc.text(uint32(i))))
+				size += int64(len(narratives[len(narratives)-1]))
+			}
+		}
+		doc.close()
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, s := range narratives {
+			if problem := checkXHTML(s); problem != "" {
+				b.Fatal(problem)
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package fhir
 import (
 	"bytes"
 	"fmt"
+	"mime"
+	"slices"
 )
 
 // checkBinding checks a Coding or CodeableConcept whose binding is required. A code
@@ -47,6 +49,7 @@ type codeFormat uint8
 const (
 	formatNone codeFormat = iota
 	formatMIME
+	formatMediaType // of a content: like formatMIME, but the whole form
 	formatLanguage
 )
 
@@ -56,6 +59,10 @@ func (f codeFormat) check(s []byte) string {
 	case formatMIME:
 		if !isMIME(s) {
 			return "is not a media type such as application/pdf"
+		}
+	case formatMediaType:
+		if !isMediaType(s) {
+			return "is not a media type such as application/pdf or text/plain; charset=UTF-8"
 		}
 	case formatLanguage:
 		if !isLanguage(s) {
@@ -72,6 +79,19 @@ func isMIME(s []byte) bool {
 	s, _, _ = bytes.Cut(s, []byte(";"))
 	first, second, slash := bytes.Cut(bytes.TrimSpace(s), []byte("/"))
 	return !slash && len(first) > 0 || isToken(first) && isToken(second)
+}
+
+// isMediaType reports whether s is a media type of RFC 9110, with or without parameters.
+func isMediaType(s []byte) bool {
+	name, _, parameters := bytes.Cut(s, []byte(";"))
+	if parameters {
+		if _, _, err := mime.ParseMediaType(string(s)); err != nil {
+			return false
+		}
+		name = bytes.TrimRight(name, " ")
+	}
+	first, second, _ := bytes.Cut(name, []byte("/"))
+	return isToken(first) && isToken(second) && !slices.ContainsFunc(s, func(c byte) bool { return c < ' ' })
 }
 
 // isToken reports whether s is a token of RFC 9110.

@@ -130,6 +130,20 @@ func markupLen(s []byte) int {
 	return 0
 }
 
+// skipMarkup skips a comment, a processing instruction or a CDATA section. The rest is
+// nil if it does not end.
+func skipMarkup(s []byte) (rest []byte, skipped bool) {
+	for _, m := range [][2]string{{"<!--", "-->"}, {"<?", "?>"}, {"<![CDATA[", "]]>"}} {
+		if bytes.HasPrefix(s, []byte(m[0])) {
+			if n := bytes.Index(s[len(m[0]):], []byte(m[1])); n >= 0 {
+				return s[len(m[0])+n+len(m[1]):], true
+			}
+			return nil, true
+		}
+	}
+	return s, false
+}
+
 // readEntity reads a numeric character reference, or a named one of a space or a soft
 // hyphen, at the start of a text. n is its length, or 0 if there is none.
 func readEntity(s []byte) (r rune, n int) {

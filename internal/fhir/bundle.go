@@ -1,9 +1,6 @@
 package fhir
 
-import (
-	"bytes"
-	"slices"
-)
+import "slices"
 
 // A bundleScope is a Bundle whose entries refer to each other.
 type bundleScope struct {
@@ -61,7 +58,8 @@ func (c *checker) checkBundle(i uint32) {
 			continue
 		}
 		c.checkEntry(e, is)
-		c.checkFullURL(e, urls, is("history"))
+		c.checkFullURL(e)
+		c.checkUniqueFullURL(e, urls, is("history"))
 		if first {
 			c.checkFirstEntry(e, bundleType)
 		}
@@ -91,31 +89,6 @@ func (c *checker) checkEntry(e uint32, is func(...string) bool) {
 	if !hasResource && !hasRequest && !hasResponse {
 		c.addViolation(e, "bdl-5", "must have a resource, a request or a response")
 	}
-}
-
-// checkFullURL checks that a fullUrl is not that of a version, and that no earlier entry
-// has it.
-func (c *checker) checkFullURL(e uint32, urls map[string]bool, history bool) {
-	d := c.doc
-	m, ok := d.member(e, "fullUrl")
-	url := d.memberText(e, "fullUrl")
-	if !ok || len(url) == 0 {
-		return
-	}
-	if bytes.Contains(url, []byte("/_history/")) {
-		c.addViolation(m, "bdl-8", "must not be the address of a version")
-	}
-	// A history has an entry for each version of a resource.
-	key := string(url)
-	if r, ok := d.member(e, "resource"); ok {
-		if meta, ok := d.member(r, "meta"); ok {
-			key += " " + string(d.memberText(meta, "versionId"))
-		}
-	}
-	if urls[key] && !history {
-		c.addViolation(m, "bdl-7", "is the address of an earlier entry, too")
-	}
-	urls[key] = true
 }
 
 // checkFirstEntry checks which resource a document or a message begins with.

@@ -1,7 +1,6 @@
 package fhir
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -11,8 +10,8 @@ import (
 
 // prepareCollection converts a collection, for which FHIR has no interaction, to a batch
 // that creates each of its resources: each entry gets a request, the ids of the resources
-// are removed, an entry without a urn:uuid gets one, and references to entries are
-// rewritten to these urn:uuids. Nothing else is changed.
+// are removed, an entry without a urn:uuid or urn:oid gets a urn:uuid, and references to
+// entries are rewritten to these urns. Nothing else is changed.
 func (s *preparer) prepareCollection() {
 	d := s.c.doc
 	if m, ok := d.member(0, "signature"); ok {
@@ -21,7 +20,7 @@ func (s *preparer) prepareCollection() {
 	if m, ok := d.member(0, "type"); ok {
 		s.edits.replace(m, `"batch"`)
 	}
-	urns := map[string]string{} // the urn:uuid of an entry, by each address of the entry
+	urns := map[string]string{} // the urn of an entry, by each address of the entry
 	n := 0
 	for e := range d.entries() {
 		s.createEntry(e, n, urns)
@@ -30,52 +29,41 @@ func (s *preparer) prepareCollection() {
 	if n == 0 {
 		s.c.addIssueAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
 	}
-	s.rewriteReferences(0, "", urns)
+	s.rewriteReferences(urns)
 }
 
-// rewriteReferences rewrites the references in a value to the urn:uuids of the entries.
-// memberName is the name of the member whose value this is; items of an array have the
-// name of the array.
-func (s *preparer) rewriteReferences(i uint32, memberName string, urns map[string]string) {
+// rewriteReferences rewrites the references to entries to the entries' urns.
+func (s *preparer) rewriteReferences(urns map[string]string) {
 	d := s.c.doc
-	attachment := memberName != "extension" && memberName != "modifierExtension" && d.isAttachment(i)
-	for m := range d.children(i) {
-		name := memberName
-		if d.nodes[i].kind == kindObject {
-			name = string(d.name(m))
+	for m := range d.children(0) {
+		if string(d.name(m)) != "entry" {
+			s.rewriteReferencesIn(m, nil, urns)
 		}
-		if d.nodes[m].kind != kindString {
-			s.rewriteReferences(m, name, urns)
-			continue
-		}
-		// The url of an Attachment refers to a Binary. Any other url is the canonical
-		// URL of a definition or identifies an extension, and stays.
-		if name != "reference" && (name != "url" || !attachment) {
-			continue
-		}
+	}
+	for e := range d.entries() {
+		base, _, _, _ := s.c.splitAddress(d.memberText(e, "fullUrl"))
+		s.rewriteReferencesIn(e, base, urns)
+	}
+}
+
+// rewriteReferencesIn rewrites the references in a value. base is that of its entry's address,
+// or empty: a reference to Type/id leads to a resource on the same server.
+func (s *preparer) rewriteReferencesIn(i uint32, base []byte, urns map[string]string) {
+	d := s.c.doc
+	for m := range d.references(i) {
 		// A reference to a version becomes one to the created resource.
 		to, _, _ := strings.Cut(string(d.text(m)), "/_history/")
-		if urn := urns[to]; urn != "" {
-			s.edits.replace(m, strconv.Quote(urn))
+		urn := urns[to]
+		if urn == "" {
+			continue
 		}
-	}
-}
-
-// isAttachment reports whether an object has only members of an Attachment, in any
-// version of FHIR.
-func (d *document) isAttachment(i uint32) bool {
-	if d.nodes[i].kind != kindObject {
-		return false
-	}
-	for m := range d.children(i) {
-		switch strings.TrimPrefix(string(d.name(m)), "_") {
-		case "id", "extension", "contentType", "language", "data", "url", "size", "hash", "title", "creation",
-			"height", "width", "frames", "duration", "pages":
-		default:
-			return false
+		if other := s.bases[to]; len(base) > 0 && other != "" && other != string(base) {
+			s.c.addIssue(m, CodeBusiness,
+				"leads to another server than that of the entry with the type and id: write the entry's fullUrl")
+			continue
 		}
+		s.edits.replace(m, strconv.Quote(urn))
 	}
-	return true
 }
 
 // createEntry converts an entry of a collection to one that creates its resource.
@@ -103,7 +91,7 @@ func (s *preparer) createEntry(e uint32, n int, urns map[string]string) {
 	full, hasFull := d.member(e, "fullUrl")
 	url := d.memberText(e, "fullUrl")
 	urn := string(url)
-	if !isUUID(bytes.ToLower(url)) {
+	if !isURN(url) {
 		urn = s.newURN(n)
 		if hasFull {
 			s.edits.replace(full, strconv.Quote(urn))
@@ -114,8 +102,21 @@ func (s *preparer) createEntry(e uint32, n int, urns map[string]string) {
 	} else {
 		s.recordURN(e, urns, urn)
 	}
-	if id := d.memberText(r, "id"); len(id) > 0 {
-		s.recordAddress(e, urns, name+"/"+string(id), urn)
+	id := d.memberText(r, "id")
+	base, typeInURL, idInURL, ok := s.c.splitAddress(url)
+	if ok = ok && string(typeInURL) == name; ok && len(id) == 0 {
+		id = idInURL
+	}
+	if len(id) == 0 {
+		return
+	}
+	address := name + "/" + string(id)
+	s.recordAddress(e, urns, address, urn)
+	if ok {
+		if s.bases == nil {
+			s.bases = map[string]string{}
+		}
+		s.bases[address] = string(base)
 	}
 }
 
@@ -133,14 +134,17 @@ func (s *preparer) recordAddress(e uint32, urns map[string]string, from, to stri
 	urns[from] = to
 }
 
-// recordURN records the urn:uuid of an entry. It adds an issue if another entry has the
-// same one, even for another version of a resource, since each entry creates a resource.
+// recordURN records the urn of an entry. It adds an issue if another entry has the same
+// one, even for another version of a resource, since each entry writes a resource.
 func (s *preparer) recordURN(e uint32, urns map[string]string, urn string) {
-	// A UUID is not case-sensitive. The space distinguishes the key from the addresses
+	// A receiver may ignore the case of a UUID. The space distinguishes the key from the addresses
 	// of references.
 	key := " " + strings.ToLower(urn)
 	if _, ok := urns[key]; ok {
-		s.c.addIssue(e, CodeBusiness, "has the urn:uuid of an earlier entry, so references to it are not clear")
+		if m, _ := s.c.doc.member(e, "fullUrl"); s.c.hasViolation(m, "bdl-7") {
+			return
+		}
+		s.c.addIssue(e, CodeBusiness, "has the urn of an earlier entry, so references to it are not clear")
 		return
 	}
 	urns[key] = ""

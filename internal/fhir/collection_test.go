@@ -38,6 +38,19 @@ func TestCollectionKeepsMeaning(t *testing.T) {
 	}
 }
 
+// References outside the entries are rewritten, too.
+func TestReferenceOutsideEntries(t *testing.T) {
+	t.Parallel()
+	for _, v := range []Version{STU3, R4} {
+		out := prepare(t, v, `{"resourceType":"Bundle","meta":{"extension":[{"url":"x","valueReference":`+
+			`{"reference":"Patient/1"}}]},"type":"collection",`+
+			`"entry":[{"resource":{"resourceType":"Patient","id":"1"}}]}`)
+		if strings.Contains(string(out.Body), "Patient/1") {
+			t.Errorf("the reference is not rewritten: %s", out.Body)
+		}
+	}
+}
+
 func TestCollectionWithOneAddressTwice(t *testing.T) {
 	t.Parallel()
 	const urn = "urn:uuid:c33f0001-6a95-41ec-8000-000000000001"

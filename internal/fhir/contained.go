@@ -8,6 +8,9 @@ type resourceScope struct {
 	containedNodes []uint32
 	// inContained is set while a contained resource is being checked.
 	inContained bool
+	// elementIDs are the ids of the elements of the resource, or of the contained resource
+	// that is being checked.
+	elementIDs map[string]bool
 }
 
 func newResourceScope(d *document, root uint32) *resourceScope {
@@ -37,9 +40,10 @@ func (c *checker) checkContained(i uint32) {
 		c.addViolation(i, "dom-2", "stands in a contained resource, which must contain none itself")
 		return
 	}
-	c.scope.inContained = true
+	outer := c.scope.elementIDs
+	c.scope.inContained, c.scope.elementIDs = true, nil
 	c.checkObject(i, t, nil)
-	c.scope.inContained = false
+	c.scope.inContained, c.scope.elementIDs = false, outer
 	if m, ok := c.doc.member(i, "meta"); ok {
 		for _, name := range []string{"versionId", "lastUpdated"} {
 			if v, ok := c.doc.member(m, name); ok {
@@ -66,8 +70,9 @@ func (c *checker) containedType(id []byte) (name, problem string, code IssueCode
 	return "", "", ""
 }
 
-// checkContainedUse finds contained resources that nothing in the resource refers to.
-// Every string that is # and the id counts as a reference, in any element.
+// checkContainedUse finds contained resources that nothing in the resource refers to, or
+// that have the id of another one. Every string that is # and the id counts as a
+// reference, in any element.
 func (c *checker) checkContainedUse() {
 	s := c.scope
 	if len(s.containedNodes) == 0 {
@@ -82,6 +87,7 @@ func (c *checker) checkContainedUse() {
 			}
 		}
 	}
+	seen := map[string]bool{}
 	for _, r := range s.containedNodes {
 		if d.nodes[r].kind != kindObject {
 			continue
@@ -91,6 +97,13 @@ func (c *checker) checkContainedUse() {
 			c.addIssueAt(r, ".id", CodeRequired, "is required: a contained resource is referred to by it")
 			continue
 		}
+		if seen[string(id)] {
+			c.addIssueAt(r, ".id", CodeStructure,
+				"is the id of an earlier contained resource, too: give each its own, "+
+					"so that it is clear where a reference leads")
+			continue
+		}
+		seen[string(id)] = true
 		if !referred[string(id)] && !referred[""] {
 			c.addViolation(r, "dom-3", "is contained, but nothing in the resource refers to it")
 		}

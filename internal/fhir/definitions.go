@@ -76,6 +76,7 @@ const (
 	typeReference
 	typeBundle
 	typeElement // the id and extensions of a primitive
+	typeElementDefinition
 )
 
 // An elementDef is an element of a type. A choice, such as value[x], is one element.

@@ -92,6 +92,8 @@ func (t *definitions) addType(line, elements string) {
 		d.kind = typeBundle
 	case "Element":
 		d.kind = typeElement
+	case "ElementDefinition":
+		d.kind = typeElementDefinition
 	}
 	t.types[name] = d
 }
@@ -150,6 +152,8 @@ func (d *typeDef) addElement(name, rest string) {
 	d.elements = append(d.elements, e)
 	for typ := range strings.SplitSeq(types, " ") {
 		switch list, bound := strings.CutPrefix(typ, "="); {
+		case list == "%mime" && name == "contentType":
+			e.codeFormat = formatMediaType
 		case list == "%mime":
 			e.codeFormat = formatMIME
 		case list == "%language":

@@ -3,7 +3,7 @@
 //
 // [Validate] checks a body against the definitions of its FHIR version: the names,
 // types and cardinalities of elements, the forms of primitives, the codes of required
-// bindings, references, extensions, contained resources, Bundles, and the invariants
+// bindings, references, extensions, narratives, contained resources, Bundles, and the invariants
 // in invariant_datatype.go and invariant_resource.go. [Prepare] also applies the rules
 // for sending: no citizen service number (BSN) is sent, and the result is an
 // interaction that a MedMij provider accepts.

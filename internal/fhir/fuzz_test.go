@@ -25,6 +25,12 @@ func seeds(f *testing.F) {
 		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"id":"a","_id":{"id":"b"},` +
 			`"resourceType":"Basic"}}]}`,
 		`{"\u0069d":"\ud83d\ude00","resourceType":"Basic","code":{"text":"1e3"}}`,
+		`{"resourceType":"Bundle","type":"batch","entry":[{"fullUrl":"urn:oid:1.2",` +
+			`"resource":{"resourceType":"Basic","code":{"text":"x"},` +
+			`"subject":{"reference":"urn:oid:1.2"}},"request":{"method":"POST","url":"Basic"}}]}`,
+		`{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"https://x.example/Patient/1",` +
+			`"resource":{"resourceType":"Patient","id":"1","photo":[{"url":"Patient/1","contentType":"a/b; c=d"}]}}]}`,
+		`{"resourceType":"Patient","name":[{"id":"a","given":["x","y"],"_given":[null,{"id":"a"}]}]}`,
 		`[`, `{"a":`, `<Patient/>`, "\xef\xbb\xbf{}",
 		`{"resourceType":"Patient","text":{"status":"generated",` +
 			`"div":"<div xmlns='http://www.w3.org/1999/xhtml'><p></div>"}}`,
@@ -124,6 +130,9 @@ func checkPrepared(t *testing.T, body []byte) {
 		if hasIdentifiedBSN(decoded) {
 			t.Fatalf("the prepared body has a BSN: %s", out.Body)
 		}
+		if urn := danglingURN(decoded, fullURLs(decoded)); urn != "" {
+			t.Fatalf("the reference %s of the prepared body leads nowhere: %s", urn, out.Body)
+		}
 	}
 }
 
@@ -150,6 +159,45 @@ func hasIdentifiedBSN(v any) bool {
 		}
 	}
 	return false
+}
+
+// fullURLs returns the fullUrls of a Bundle. Like hasIdentifiedBSN it does not use the code
+// that it tests.
+func fullURLs(body any) map[string]bool {
+	all := map[string]bool{}
+	b, _ := body.(map[string]any)
+	entries, _ := b["entry"].([]any)
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		if url, ok := entry["fullUrl"].(string); ok {
+			all[url] = true
+		}
+	}
+	return all
+}
+
+// danglingURN returns a reference to a urn that is not known, or "".
+func danglingURN(v any, known map[string]bool) string {
+	switch v := v.(type) {
+	case map[string]any:
+		to, _ := v["reference"].(string)
+		low := strings.ToLower(to)
+		if (strings.HasPrefix(low, "urn:uuid:") || strings.HasPrefix(low, "urn:oid:")) && !known[to] {
+			return to
+		}
+		for _, x := range v {
+			if urn := danglingURN(x, known); urn != "" {
+				return urn
+			}
+		}
+	case []any:
+		for _, x := range v {
+			if urn := danglingURN(x, known); urn != "" {
+				return urn
+			}
+		}
+	}
+	return ""
 }
 
 // FuzzSilent replaces a value of each valid body by a secret, which no issue may repeat.

@@ -42,6 +42,13 @@ func (i Issue) String() string {
 	return i.Location + ": " + i.Text
 }
 
+// expression returns the location as a FHIRPath expression. It leads to the parent of an
+// element that has no name which could be written, and to a choice without its type.
+func (i Issue) expression() string {
+	at, _, _ := strings.Cut(i.Location, ".(unknown)")
+	return strings.TrimSuffix(at, "[x]")
+}
+
 // A ValidationError is the error for a body that is not valid or may not be sent.
 type ValidationError struct {
 	// Issues are in the order in which they were found.

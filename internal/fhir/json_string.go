@@ -1,9 +1,50 @@
 package fhir
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// stringLiteral parses a string, from quote to quote. noun is what it is called in an issue.
+func (r *parser) stringLiteral(noun string) (escaped, ok bool) {
+	src, at := r.doc.src, r.pos+1
+	for at < len(src) {
+		switch c := src[at]; {
+		case c == '"':
+			r.pos = at + 1
+			return escaped, true
+		case c == '\\':
+			escaped = true
+			n := escapeLen(src[at:])
+			if n == 0 {
+				r.pos = at
+				return true, r.failEscape(noun)
+			}
+			at += n
+		case c < 0x20:
+			r.pos = at
+			return escaped, r.fail("is not well-formed JSON: " + noun + " has a control character that is not escaped")
+		default:
+			at++
+		}
+	}
+	r.pos = len(src)
+	return escaped, r.failTruncated()
+}
+
+// failEscape fails because of the escape at the current position.
+func (r *parser) failEscape(noun string) bool {
+	rest := r.doc.src[r.pos:]
+	if len(rest) < 12 && !bytes.ContainsRune(rest, '"') {
+		return r.failTruncated()
+	}
+	if _, ok := hex4(rest); ok {
+		return r.fail("is not well-formed JSON: " + noun + " has an escape that is none: " +
+			"one half of a surrogate pair, without the other")
+	}
+	return r.fail("is not well-formed JSON: " + noun + " has an escape that is none")
+}
 
 // escapeLen returns the length of the escape at the start of s, or 0 if it is not valid.
 // A surrogate pair is one escape.

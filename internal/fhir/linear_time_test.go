@@ -125,6 +125,62 @@ var hostileBodies = map[string]func(size int) string{
 		return `{"resourceType":"Patient","text":{"status":"generated",` +
 			`"div":"<div xmlns='http://www.w3.org/1999/xhtml'>` + strings.Repeat("<b>", size/3) + `"}}`
 	},
+	"comments": func(size int) string {
+		return hostileNarrative(strings.Repeat("<!---->", size/7))
+	},
+	"almost comments": func(size int) string {
+		return hostileNarrative("<!-- " + strings.Repeat("<!- ->", size/6))
+	},
+	"character references": func(size int) string {
+		return hostileNarrative(strings.Repeat("&#65;", size/10) + "&#" + strings.Repeat("0", size/2) + "65;")
+	},
+	"ends of CDATA": func(size int) string {
+		return hostileNarrative(strings.Repeat("]]&gt;]", size/7))
+	},
+	"attributes": func(size int) string {
+		return hostileNarrative(strings.Repeat("<br "+manyAttributes("xmlns:", 60)+"/>", size/2800))
+	},
+	"many attributes": func(size int) string {
+		return hostileNarrative("<br" + strings.Repeat(" class=''", size/9) + "/>")
+	},
+	"links": func(size int) string {
+		return hostileNarrative("<a href='" + strings.Repeat("a&#9;", size/10) + "'/><a href='" +
+			strings.Repeat(" ", size/2) + "x:'/>")
+	},
+	"styles": func(size int) string {
+		return hostileNarrative("<p style='" + strings.Repeat("/**/", size/8) + strings.Repeat("/*", size/8) +
+			strings.Repeat(`\\65 `, size/10) + "'/>")
+	},
+	"elements that do not nest": func(size int) string {
+		return hostileNarrative(strings.Repeat("<b></b>", size/14) + strings.Repeat("<b>", size/6))
+	},
+	"ids": func(size int) string {
+		return `{"resourceType":"Patient","name":[` + numbered(size, `{"id":"%d","text":"x"}`) + `]}`
+	},
+	"ids of contained resources": func(size int) string {
+		return `{"resourceType":"Patient","contained":[` +
+			numbered(size, `{"resourceType":"Basic","id":"%d","code":{"id":"x","text":"x"}}`) + `]}`
+	},
+	"arrays of other lengths": func(size int) string {
+		return filled(size, `{"resourceType":"Patient","name":[`, `{"given":["a","b"],"_given":[null]}`, `]}`)
+	},
+	"addresses": func(size int) string {
+		return `{"resourceType":"Bundle","type":"batch","entry":[` + numbered(size,
+			`{"fullUrl":"http://x/Basic/%[1]d","resource":{"resourceType":"Basic","id":"%[1]d"},`+
+				`"request":{"method":"PUT","url":"Basic/%[1]d"}}`) + `]}`
+	},
+	"urns": func(size int) string {
+		return `{"resourceType":"Bundle","type":"collection","entry":[` + numbered(size,
+			`{"fullUrl":"urn:oid:%[1]d","resource":{"resourceType":"Basic",`+
+				`"subject":{"reference":"urn:oid:%[1]d0"}}}`) + `]}`
+	},
+	"attachments": func(size int) string {
+		return filled(size, `{"resourceType":"Patient","photo":[`, `{"url":"urn:oid:1"}`, `]}`)
+	},
+	"media types": func(size int) string {
+		return `{"resourceType":"Patient","photo":[{"contentType":"a/b` + numberedText(size/2, "; a*%d=b") +
+			`"},{"contentType":"a/b` + strings.Repeat(";", size/2) + `"}]}`
+	},
 	"slashes": func(size int) string {
 		return `{"resourceType":"Patient","managingOrganization":{"reference":"` + strings.Repeat("/", size) + `"}}`
 	},
@@ -132,6 +188,25 @@ var hostileBodies = map[string]func(size int) string{
 		return filled(size, `{"resourceType":"Questionnaire","status":"draft","item":[`,
 			`{"linkId":"1","type":"string"}`, `]}`)
 	},
+}
+
+// hostileNarrative returns a resource with a narrative.
+func hostileNarrative(content string) string {
+	return `{"resourceType":"Patient","text":{"status":"generated",` +
+		`"div":"<div xmlns='http://www.w3.org/1999/xhtml'>` + content + `</div>"}}`
+}
+
+// numbered returns a list of items, each with its number, of about a size.
+func numbered(size int, item string) string {
+	return strings.TrimPrefix(numberedText(size, ","+item), ",")
+}
+
+func numberedText(size int, item string) string {
+	var b strings.Builder
+	for n := 0; b.Len() < size; n++ {
+		fmt.Fprintf(&b, item, n)
+	}
+	return b.String()
 }
 
 // filled returns a list with as many items as the size allows, at least one.

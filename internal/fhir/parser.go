@@ -35,7 +35,7 @@ func checkStart(body []byte) *Issue {
 		return &Issue{Code: CodeTooLong, Text: fmt.Sprintf("has %d bytes, more than %d", len(body), MaxBody)}
 	}
 	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
-		return &Issue{Code: CodeInvalid, Text: "begins with a byte order mark, which JSON must not have"}
+		return &Issue{Code: CodeInvalid, Text: "begins with a byte order mark, which JSON must not have: leave it out"}
 	}
 	first := bytes.TrimLeft(body, " \t\r\n")
 	switch {
@@ -49,7 +49,7 @@ func checkStart(body []byte) *Issue {
 		return &Issue{Code: CodeInvalid, Text: "is not a JSON object: a resource in JSON is required"}
 	}
 	if !utf8.Valid(body) {
-		return &Issue{Code: CodeInvalid, Text: "is not valid UTF-8" + lineAndColumn(body, firstInvalid(body))}
+		return &Issue{Code: CodeInvalid, Text: "is not valid UTF-8" + positionText(body, firstInvalid(body))}
 	}
 	return nil
 }
@@ -66,11 +66,16 @@ func firstInvalid(body []byte) int {
 	return len(body)
 }
 
-// lineAndColumn describes an offset by its line and column, as editors do.
-func lineAndColumn(body []byte, at int) string {
-	before := body[:min(at, len(body))]
-	line := bytes.Count(before, []byte("\n")) + 1
-	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+// lineAndColumn returns the line and the column of an offset, as editors count them.
+func lineAndColumn(text []byte, at int) (line, column int) {
+	before := text[:min(at, len(text))]
+	line = bytes.Count(before, []byte("\n")) + 1
+	return line, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+}
+
+// positionText describes an offset in the text of an issue.
+func positionText(body []byte, at int) string {
+	line, column := lineAndColumn(body, at)
 	return fmt.Sprintf(" (line %d, column %d)", line, column)
 }
 
@@ -84,7 +89,7 @@ type parser struct {
 	text string
 }
 
-func (r *parser) position() string { return lineAndColumn(r.doc.src, r.pos) }
+func (r *parser) position() string { return positionText(r.doc.src, r.pos) }
 
 func (r *parser) fail(text string) bool {
 	r.code, r.text = CodeInvalid, text
@@ -126,7 +131,7 @@ func (r *parser) value(key, keyEnd, hash uint32, keyEscaped bool) bool {
 	case '"':
 		var escaped bool
 		start := r.pos + 1
-		if escaped, ok = r.stringLiteral(); ok {
+		if escaped, ok = r.stringLiteral("a string"); ok {
 			n := &d.nodes[i]
 			n.kind, n.start, n.escaped = kindString, uint32(start), escaped
 			n.end = uint32(r.pos - 1)
@@ -198,7 +203,7 @@ func (r *parser) members(i int) bool {
 			return r.fail("is not well-formed JSON: the name of a member is expected")
 		}
 		start := r.pos + 1
-		escaped, ok := r.stringLiteral()
+		escaped, ok := r.stringLiteral("the name of a member")
 		if !ok {
 			return false
 		}
@@ -308,34 +313,4 @@ func (r *parser) number(i int) bool {
 	n := &r.doc.nodes[i]
 	n.kind, n.end = kindNumber, uint32(r.pos)
 	return true
-}
-
-// stringLiteral parses a string, from quote to quote.
-func (r *parser) stringLiteral() (escaped, ok bool) {
-	src, at := r.doc.src, r.pos+1
-	for at < len(src) {
-		switch c := src[at]; {
-		case c == '"':
-			r.pos = at + 1
-			return escaped, true
-		case c == '\\':
-			escaped = true
-			n := escapeLen(src[at:])
-			if n == 0 {
-				r.pos = at
-				if len(src)-at < 12 && !bytes.ContainsRune(src[at:], '"') {
-					return true, r.failTruncated()
-				}
-				return true, r.fail("is not well-formed JSON: a string has an escape that is none")
-			}
-			at += n
-		case c < 0x20:
-			r.pos = at
-			return escaped, r.fail("is not well-formed JSON: a string has a control character that is not escaped")
-		default:
-			at++
-		}
-	}
-	r.pos = len(src)
-	return escaped, r.failTruncated()
 }

@@ -52,7 +52,24 @@ func TestSyntax(t *testing.T) {
 		{"NaN", `{"resourceType":"Patient","multipleBirthInteger":NaN}`, "Patient.multipleBirthInteger", "a value"},
 		{"True", `{"resourceType":"Patient","active":True}`, "Patient.active", "a value"},
 		{"escape", `{"resourceType":"Patient","id":"\x"}`, "Patient.id", "an escape that is none"},
-		{"lone surrogate", `{"resourceType":"Patient","id":"\ud800 and more"}`, "Patient.id", "an escape that is none"},
+		{"high surrogate alone", `{"resourceType":"Patient","id":"\ud800 and more"}`, "Patient.id",
+			"a string has an escape that is none: one half of a surrogate pair"},
+		{"low surrogate alone", `{"resourceType":"Patient","id":"\udc00"}`, "Patient.id",
+			"one half of a surrogate pair"},
+		{"surrogates in the wrong order", `{"resourceType":"Patient","id":"\udc00\ud800"}`, "Patient.id",
+			"without the other (line 1, column 33)"},
+		{"high surrogate in a name", `{"resourceType":"Patient","\ud800":1}`, "Patient",
+			"the name of a member has an escape that is none: one half of a surrogate pair"},
+		{"low surrogate in a name", `{"\udfff":1,"resourceType":"Patient"}`, "Resource",
+			"one half of a surrogate pair"},
+		{"surrogate and a letter in a name", `{"resourceType":"Patient","\ud800\u0041":1}`, "Patient",
+			"one half of a surrogate pair"},
+		{"surrogate in the first name, and no more", `{"\ud800":`, "Resource", "one half of a surrogate pair"},
+		{"cut off in a surrogate pair", `{"resourceType":"Patient","\ud800\udc`, "Patient",
+			"ends before it is complete"},
+		{"escape in a name", `{"resourceType":"Patient","\x":1}`, "Patient", "the name of a member has an escape"},
+		{"control character in a name", "{\"resourceType\":\"Patient\",\"a\x00b\":1}", "Patient",
+			"the name of a member has a control character"},
 		{"control character", "{\"resourceType\":\"Patient\",\"id\":\"a\nb\"}", "Patient.id", "a control character"},
 		{"escaped control character", `{"resourceType":"Patient","name":[{"family":"a\u0000b"}]}`,
 			"Patient.name[0].family", "has a control character"},
@@ -67,6 +84,9 @@ func TestSyntax(t *testing.T) {
 			wantIssue(t, issues, tt.at, tt.words)
 			if len(issues) != 1 {
 				t.Errorf("want one issue, found %v", issues)
+			}
+			if len(tt.body) < 1000 {
+				wantIssue(t, prepareIssues(t, STU3, tt.body), tt.at, tt.words)
 			}
 		})
 	}

@@ -24,7 +24,7 @@ type Interaction struct {
 //
 // A single resource is created by POST: its id is removed, since the provider assigns
 // one. A batch or transaction is sent unchanged. A collection, for which FHIR has no
-// interaction, becomes a batch; see docs/fhir.md.
+// interaction, becomes a batch. References to a urn lead to an entry; see docs/fhir.md.
 func Prepare(v Version, body []byte) (*Interaction, error) {
 	doc, f := parse(body)
 	defer doc.close()
@@ -54,6 +54,10 @@ type preparer struct {
 	c     *checker
 	edits edits
 	out   *Interaction
+	// updated are the addresses (Type/id) of the resources that entries update.
+	updated map[string]bool
+	// bases are the bases of the entries' addresses, by Type/id.
+	bases map[string]string
 	// digest is the SHA-256 of the body, computed for the first new URN.
 	digest []byte
 }
@@ -87,7 +91,13 @@ func (s *preparer) prepare() {
 		s.out.Path = name
 		s.out.Types = []string{name}
 		s.edits.remove(0, "id", "_id")
+		s.checkReferences()
 		return
+	}
+	if s.c.defs == nil { // with definitions it is already checked
+		for e := range d.entries() {
+			s.c.checkFullURL(e)
+		}
 	}
 	switch string(d.memberText(0, "type")) {
 	case "batch", "transaction":
@@ -107,10 +117,15 @@ func (s *preparer) prepare() {
 
 // prepareBatch checks the entries of a batch or transaction.
 func (s *preparer) prepareBatch() {
+	d := s.c.doc
 	n := 0
-	for e := range s.c.doc.entries() {
+	urns := map[string]string{}
+	for e := range d.entries() {
 		n++
 		s.checkEntry(e)
+		if url := d.memberText(e, "fullUrl"); isURN(url) {
+			s.recordURN(e, urns, string(url))
+		}
 	}
 	if n == 0 {
 		s.c.addIssueAt(0, ".entry", CodeRequired, "is required: there is nothing to send")
@@ -172,10 +187,14 @@ func (s *preparer) checkCreate(e, r, request uint32, name string) {
 	if id, ok := d.member(r, "id"); ok {
 		s.c.addIssue(id, CodeBusiness, "must be left out: the provider assigns the id of a resource that is created")
 	}
-	if !isUUID(bytes.ToLower(d.memberText(e, "fullUrl"))) {
-		s.c.addIssueAt(e, ".fullUrl", CodeBusiness, "must be a urn:uuid, since the resource has no address yet")
+	if !isURN(d.memberText(e, "fullUrl")) {
+		s.c.addIssueAt(e, ".fullUrl", CodeBusiness,
+			"must be a urn:uuid or a urn:oid, since the resource has no address yet")
 	}
 }
+
+// isURN reports whether a URL is one by which an entry without an address is referred to.
+func isURN(url []byte) bool { return isUUID(bytes.ToLower(url)) || isOID(url) }
 
 // checkUpdate checks an entry whose method is PUT.
 func (s *preparer) checkUpdate(e, r, request uint32, name string) {
@@ -188,9 +207,16 @@ func (s *preparer) checkUpdate(e, r, request uint32, name string) {
 	address := name + "/" + string(id)
 	if string(d.memberText(request, "url")) != address {
 		s.c.addIssueAt(request, ".url", CodeBusiness, "must be the type and the id of the resource")
+	} else if s.updated[address] {
+		s.c.addIssueAt(request, ".url", CodeBusiness, "is written by an earlier entry, too: write each resource once")
 	}
+	if s.updated == nil {
+		s.updated = map[string]bool{}
+	}
+	s.updated[address] = true
 	full := d.memberText(e, "fullUrl")
-	if bytes.HasPrefix(full, []byte("http")) && !bytes.HasSuffix(full, []byte("/"+address)) {
+	scheme, _, _ := bytes.Cut(full, []byte(":"))
+	if isHTTP(scheme) && !bytes.HasSuffix(full, []byte("/"+address)) && !s.c.isAddressOfOther(full, r) {
 		s.c.addIssueAt(e, ".fullUrl", CodeBusiness, "must end in the type and the id of the resource")
 	}
 }
@@ -212,26 +238,4 @@ func hasPatientParameter(url []byte) bool {
 		}
 	}
 	return false
-}
-
-// checkReferences adds an issue for each reference to an entry that does not exist, since
-// the provider could not resolve it.
-func (s *preparer) checkReferences() {
-	d := s.c.doc
-	known := map[string]bool{}
-	for e := range d.entries() {
-		if url := d.memberText(e, "fullUrl"); len(url) > 0 {
-			known[string(bytes.ToLower(url))] = true
-		}
-	}
-	for i := range d.nodes {
-		n := uint32(i)
-		if d.nodes[n].kind != kindString || string(d.name(n)) != "reference" {
-			continue
-		}
-		text := bytes.ToLower(d.text(n))
-		if bytes.HasPrefix(text, []byte("urn:uuid:")) && !known[string(text)] {
-			s.c.addIssue(n, CodeNotFound, "leads nowhere: no entry of the Bundle has it as its fullUrl")
-		}
-	}
 }

@@ -9,6 +9,7 @@ package fhir
 type counterpart struct {
 	doc       *document
 	exists    bool // the other member exists
+	member    uint32
 	next, end uint32
 }
 
@@ -22,7 +23,7 @@ func (c *checker) counterpartOf(object uint32, name string, underscored bool) co
 	if !ok {
 		return counterpart{}
 	}
-	other := counterpart{doc: c.doc, exists: true, next: m, end: c.doc.next(m)}
+	other := counterpart{doc: c.doc, exists: true, member: m, next: m, end: c.doc.next(m)}
 	if c.doc.nodes[m].kind == kindArray {
 		other.next++
 	}
@@ -39,6 +40,21 @@ func (other *counterpart) nextPresent() bool {
 	return there
 }
 
+// hasOtherLength reports whether the counterpart of an array is an array of another length.
+func (c *checker) hasOtherLength(m uint32, other counterpart) bool {
+	if !other.exists || c.doc.nodes[other.member].kind != kindArray {
+		return false
+	}
+	n := 0
+	for range c.doc.children(m) {
+		n++
+	}
+	for range c.doc.children(other.member) {
+		n--
+	}
+	return n != 0
+}
+
 // checkItems checks an array. A primitive may be null if its counterpart is not.
 func (c *checker) checkItems(object, m uint32, p *property, underscored bool) {
 	if p.primitive == primNone {
@@ -48,6 +64,11 @@ func (c *checker) checkItems(object, m uint32, p *property, underscored bool) {
 		return
 	}
 	other := c.counterpartOf(object, p.name, underscored)
+	if !underscored && c.hasOtherLength(m, other) {
+		c.addIssue(m, CodeStructure, "has another length than the array of its extensions (with the underscore): "+
+			"null stands for what is missing, so that they pair up")
+		return
+	}
 	for item := range c.doc.children(m) {
 		present := other.nextPresent()
 		switch isNull := c.doc.nodes[item].kind == kindNull; {

@@ -85,21 +85,10 @@ func (c *checker) relativeType(text []byte) (name, problem string, code IssueCod
 // absoluteType returns the type in the URL of a resource on a server, or "" for other
 // URLs.
 func (c *checker) absoluteType(text []byte) string {
-	if !bytes.HasPrefix(text, []byte("http")) {
-		return ""
-	}
 	text, _, _ = bytes.Cut(text, []byte("#"))
 	text, _, _ = bytes.Cut(text, []byte("/_history/"))
-	slash := bytes.LastIndexByte(text, '/')
-	if slash < 0 || !isID(text[slash+1:]) {
-		return ""
-	}
-	rest := text[:slash]
-	// A host, and perhaps a path, comes before the type.
-	if t := c.defs.resource(rest[bytes.LastIndexByte(rest, '/')+1:]); t != nil && bytes.Count(rest, []byte("/")) > 2 {
-		return t.name
-	}
-	return ""
+	_, name, _, _ := c.splitAddress(text)
+	return string(name)
 }
 
 // article puts "a" or "an" before a type's name.

@@ -1,6 +1,6 @@
 package fhir
 
-import "encoding/json"
+import "slices"
 
 // A Report describes a valid body.
 type Report struct {
@@ -70,28 +70,18 @@ func (d *document) profiles(resource uint32) (urls []string) {
 	return urls
 }
 
-// OperationOutcome returns the report as an OperationOutcome in JSON: the profiles that the
-// resources claim, and what was not checked.
-func (r *Report) OperationOutcome() []byte {
-	var f ValidationError
-	o := operationOutcome{ResourceType: "OperationOutcome"}
-	inform := func(text string) {
-		o.Issue = append(o.Issue, outcomeIssue{Severity: "information", Code: "informational", Diagnostics: text})
-	}
+// OperationOutcome returns the report as an OperationOutcome in JSON: the notes, what was
+// not checked, and the profiles that the resources claim.
+func (r *Report) OperationOutcome(notes ...string) []byte {
+	notes = slices.Clip(notes)
 	if !r.StructureChecked {
-		inform(r.notCheckedText())
+		notes = append(notes, r.notCheckedText())
 	}
 	for _, p := range r.Profiles {
-		inform("Claims the profile " + p + ", which is not checked.")
+		notes = append(notes, "Claims the profile "+p+", which is not checked.")
 	}
-	if len(o.Issue) == 0 {
-		return f.OperationOutcome()
-	}
-	text, err := json.Marshal(o)
-	if err != nil {
-		return f.OperationOutcome()
-	}
-	return text
+	var none ValidationError
+	return none.OperationOutcome(notes...)
 }
 
 func (r *Report) notCheckedText() string {

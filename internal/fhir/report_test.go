@@ -26,7 +26,7 @@ func TestReport(t *testing.T) {
 	if got := r.Profiles; len(got) != 3 {
 		t.Errorf("profiles: %v", got)
 	}
-	for _, outcome := range [][]byte{r.OperationOutcome(), (&Report{Version: R4}).OperationOutcome(),
+	for _, outcome := range [][]byte{r.OperationOutcome(), (&Report{Version: R4}).OperationOutcome("A note."),
 		(&Report{StructureChecked: true}).OperationOutcome()} {
 		if issues := issuesOf(t, STU3, outcome); len(issues) > 0 {
 			t.Errorf("the OperationOutcome is not valid: %v\n%s", issues, outcome)

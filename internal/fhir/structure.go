@@ -50,7 +50,8 @@ func (c *checker) checkObject(i uint32, t *typeDef, from *property) {
 		}
 		// An object with nothing but an id counts as empty. For an Element,
 		// checkExtensionWithoutValue reports it.
-		if p.element.name != "id" || t.kind == typeElement {
+		isID := p.element.name == "id"
+		if !isID || t.kind == typeElement {
 			n++
 		}
 		if underscored && p.primitive == primNone {
@@ -61,6 +62,9 @@ func (c *checker) checkObject(i uint32, t *typeDef, from *property) {
 			c.checkSecondChoice(i, m, p)
 		}
 		c.checkMember(i, m, p, underscored)
+		if isID && !t.resource && !underscored {
+			c.checkElementID(m, t)
+		}
 	}
 	if n == 0 && !t.resource {
 		c.addIssue(i, CodeInvariant, "is empty: an element has a value or elements, or is left out")

@@ -1,5 +1,7 @@
 package fhir
 
+import "slices"
+
 // Validate checks that a body is one valid resource or Bundle. If it is not, the error
 // is a *[ValidationError].
 func Validate(v Version, body []byte) (*Report, error) {
@@ -101,6 +103,16 @@ func (c *checker) checkResource(i uint32) {
 	c.checkObject(i, t, nil)
 	c.checkContainedUse()
 	c.scope = outer
+}
+
+// hasViolation reports whether there is an issue at a value for an invariant, unless there are
+// too many issues for another one anyway.
+func (c *checker) hasViolation(at uint32, key string) bool {
+	if len(c.found.Issues) >= maxIssues { // computing a path takes time
+		return false
+	}
+	location := c.doc.path(at)
+	return slices.ContainsFunc(c.found.Issues, func(i Issue) bool { return i.Key == key && i.Location == location })
 }
 
 // addViolation adds an issue for an invariant that is violated, with its key.

@@ -54,6 +54,18 @@ func wantIssue(t testing.TB, issues []Issue, location, words string) {
 	t.Errorf("no issue at %q with %q; there are %v", location, words, issues)
 }
 
+// wantOnly fails the test unless there is exactly one issue, at a location and with certain
+// words, or none if the words are empty.
+func wantOnly(t testing.TB, issues []Issue, location, words string) {
+	t.Helper()
+	if words != "" {
+		wantIssue(t, issues, location, words)
+	}
+	if n := len(issues); n > 1 || n == 1 && words == "" {
+		t.Errorf("there are too many issues: %v", issues)
+	}
+}
+
 // TestValid validates the valid bodies of testdata. testdata/README.md has their origins.
 func TestValid(t *testing.T) {
 	t.Parallel()
