@@ -13,7 +13,7 @@ import (
 // take sixteen times as long.
 func TestCost(t *testing.T) {
 	const (
-		size  = 256 << 10
+		size  = 128 << 10
 		floor = 100 * time.Millisecond // shorter times are noise
 		tries = 6                      // a single measurement may be too long
 	)
