@@ -417,12 +417,18 @@ func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.Privat
 	return Lock{Library: id, Kind: kind, Box: box, CreatedAt: p.now()}, nil
 }
 
+// maxEmail is the largest length of an e-mail address, in bytes (RFC 5321).
+const maxEmail = 254
+
 // NormalizeEmail returns an e-mail address as it is stored: in lower case, without spaces around
 // it. It returns ErrEmailShape for a text that is not an address.
 func NormalizeEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
+	if len(email) > maxEmail { // before it is parsed
+		return "", ErrEmailShape
+	}
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > 254 || strings.ContainsAny(email, " \"<>()\\") {
+	if err != nil || parsed.Address != email || strings.ContainsAny(email, " \"<>()\\") {
 		return "", ErrEmailShape
 	}
 	return email, nil
