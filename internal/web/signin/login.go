@@ -40,11 +40,14 @@ func (l *Logins) start(w http.ResponseWriter, r *http.Request, secret seal.Secre
 		return err
 	}
 	in, err := l.people.Login(r.Context(), secret)
-	if err != nil {
+	switch {
+	case errors.Is(err, library.ErrNotFound): // the same form, sent at the same time, has ended this login
+	case err != nil:
 		return fmt.Errorf("find new login: %w", err)
-	}
-	if err := l.Remember(w, r, in); err != nil {
-		return err
+	default:
+		if err := l.Remember(w, r, in); err != nil {
+			return err
+		}
 	}
 	l.ui.Cookies.Set(w, ui.CookieLogin, secret.Reveal(), 0)
 	l.ui.RenewBrowser(w, ui.BrowserOf(r))
