@@ -19,7 +19,7 @@ func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
 }
 
 // SpendEventTime implements [library.EventStore]. It makes the statements of AddEvent, in a transaction that is as
-// durable, with a nonce of nobody in place of the event. The nonce is forgotten with those that are as old as the event.
+// durable, with a nonce of nobody in place of the event. The nonce is forgotten with those of the time of the event.
 func (db *DB) SpendEventTime(ctx context.Context, e library.Event) error {
 	nobody := library.Nonce{Value: seal.RandomID(26), ForgetAt: e.At}
 	return db.add(ctx, "spend the time of an event", func(ctx context.Context, q *query.Queries) error {
