@@ -110,7 +110,8 @@ func New(t testing.TB, options ...Option) *World {
 	integrity := library.NewIntegrity(w.Keyring, w.Store, now)
 	w.Store.SetBinder(integrity)
 	w.People = library.NewPeople(w.Store, w.Store, w.Store, w.Blobs, integrity, now,
-		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
+		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost,
+			Log: c.Log})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, Log: c.Log})
 	w.Files = library.NewFiles(

@@ -107,6 +107,8 @@ type noEvents struct{ EventStore }
 
 func (noEvents) AddEvent(context.Context, Event) error { return nil }
 
+func (noEvents) SpendEventTime(context.Context, Event) error { return nil }
+
 func (c *Checker) fault(text string) {
 	c.summary.Faults++
 	c.Report(text)

@@ -65,13 +65,15 @@ func (p *People) SaveRecoveryCode(ctx context.Context, s *SignedIn, id string) e
 	return p.libraries.SaveRecoveryCode(ctx, s.Library.ID, lock.Box)
 }
 
-// NewCode makes a new recovery code in place of the old one. It returns ErrWrongPassword.
+// NewCode makes a new recovery code in place of the old one. It returns ErrWrongPassword, a [*WaitError] or ErrBusy.
 func (p *People) NewCode(ctx context.Context, s *SignedIn, password string) error {
-	key, err := p.openWithPassword(ctx, s, password)
-	if err != nil {
-		return err
-	}
-	return p.setCode(ctx, s.Library.ID, key, seal.NewRecoveryCode(), s.secret, s.Login.ID)
+	return p.confirm(ctx, s, func(ctx context.Context) error {
+		_, key, err := p.openLock(ctx, s.Library.Email, LockPassword, password)
+		if err != nil {
+			return err
+		}
+		return p.setCode(ctx, s.Library.ID, key, seal.NewRecoveryCode(), s.secret, s.Login.ID)
+	})
 }
 
 func (p *People) setCode(
@@ -98,15 +100,21 @@ func (p *People) setCode(
 }
 
 // ChangePassword sets a new password and signs all other browsers out. It returns
-// ErrWrongPassword, ErrSamePassword or a [*PasswordError].
+// ErrWrongPassword, ErrSamePassword, a [*PasswordError], a [*WaitError] or ErrBusy.
 func (p *People) ChangePassword(ctx context.Context, s *SignedIn, current, password string) error {
-	changed, err := p.wasChangedTo(ctx, s.Library.Email, password, "")
+	return p.confirm(ctx, s, func(ctx context.Context) error {
+		return p.changePassword(ctx, s, current, password)
+	})
+}
+
+func (p *People) changePassword(ctx context.Context, s *SignedIn, current, password string) error {
+	changed, err := p.wasChangedTo(ctx, s.Library.Email, password, true)
 	if err != nil || changed && current != password {
 		return err // the form was sent twice
 	}
-	key, err := p.openWithPassword(ctx, s, current)
+	_, key, err := p.openLock(ctx, s.Library.Email, LockPassword, current)
 	if errors.Is(err, ErrWrongPassword) { // or is sent twice at this moment
-		if changed, again := p.wasChangedTo(ctx, s.Library.Email, password, ""); again == nil && changed {
+		if changed, again := p.wasChangedTo(ctx, s.Library.Email, password, true); again == nil && changed {
 			return nil
 		}
 	}
@@ -137,21 +145,17 @@ func (p *People) ChangePassword(ctx context.Context, s *SignedIn, current, passw
 }
 
 // wasChangedTo reports whether the password of a library was set to this one a moment ago. It takes as
-// long for every library, and limits guesses as openLock does.
-func (p *People) wasChangedTo(ctx context.Context, email, password, address string) (bool, error) {
+// long for every library. Without allowed it reports false: too many passwords were guessed.
+func (p *People) wasChangedTo(ctx context.Context, email, password string, allowed bool) (bool, error) {
 	library, lock, err := p.findLock(ctx, email, LockPassword)
 	unknown := errors.Is(err, ErrNotFound)
 	if err != nil && !unknown {
 		return false, err
 	}
 	// The first lock is as old as the library.
-	if unknown || lock.CreatedAt.Add(repeatTime).Before(p.now()) || !lock.CreatedAt.After(library.CreatedAt) {
-		seal.SpendPasswordTime(ctx, password, p.config.PasswordCost)
-		return false, nil
-	}
-	try, err := p.limiter.reserve(p.now(), address, email)
-	if err != nil {
-		return false, err
+	if unknown || !allowed || lock.CreatedAt.Add(repeatTime).Before(p.now()) ||
+		!lock.CreatedAt.After(library.CreatedAt) {
+		return false, seal.SpendPasswordTime(ctx, password, p.config.PasswordCost)
 	}
 	_, err = lock.Box.Open(ctx, password)
 	if errors.Is(err, seal.ErrCannotOpen) {
@@ -160,13 +164,22 @@ func (p *People) wasChangedTo(ctx context.Context, email, password, address stri
 	if err != nil {
 		return false, fmt.Errorf("open library %s: %w", library.ID, err)
 	}
-	try.cancel()
 	return true, nil
 }
 
-// openWithPassword opens the library of a person who is signed in with their password. It returns
-// ErrWrongPassword.
-func (p *People) openWithPassword(ctx context.Context, s *SignedIn, password string) (seal.PrivateKey, error) {
-	_, key, err := p.openLock(ctx, s.Library.Email, LockPassword, password, Device{})
-	return key, err
+// confirm does what a person who is signed in confirms with their password, and limits guesses at it: a login has an
+// allowance of its own, so that nobody else keeps the person from it.
+func (p *People) confirm(ctx context.Context, s *SignedIn, do func(context.Context) error) (err error) {
+	hashing, leave, err := p.places.take(ctx, hashersKnown, s.Address)
+	if err != nil {
+		return p.refused(ctx, actionPassword, s.Address, err)
+	}
+	defer leave()
+	try, err := p.limiter.reserve(p.now(), loginAllowance(s.Login.ID))
+	if err != nil {
+		return p.refused(ctx, actionPassword, s.Address, err)
+	}
+	err = p.refused(ctx, actionPassword, s.Address, do(hashing))
+	try.end(err)
+	return err
 }

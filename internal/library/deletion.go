@@ -11,9 +11,14 @@ import (
 
 // Shut ends the access of every application and of every other browser at once. Until deleteAt
 // the person can reopen the library; then its keys are destroyed. If no wait is configured the
-// library is deleted now, and deleteAt is zero. It returns ErrWrongPassword.
+// library is deleted now, and deleteAt is zero. It returns ErrWrongPassword, a
+// [*WaitError] or ErrBusy.
 func (p *People) Shut(ctx context.Context, s *SignedIn, password string) (deleteAt time.Time, err error) {
-	if _, err := p.openWithPassword(ctx, s, password); err != nil {
+	err = p.confirm(ctx, s, func(ctx context.Context) error {
+		_, _, err := p.openLock(ctx, s.Library.Email, LockPassword, password)
+		return err
+	})
+	if err != nil {
 		return time.Time{}, err
 	}
 	if p.config.DeleteWait == 0 {

@@ -32,6 +32,6 @@ var (
 	ErrUnreadable = errors.New("row does not parse")
 	// ErrCodeReplaced says that a recovery code is not the one that opens the library now.
 	ErrCodeReplaced = errors.New("another recovery code has replaced this one")
-	// ErrBusy says that too many writes are waiting: try again later.
-	ErrBusy = errors.New("store is busy")
+	// ErrBusy says that too many writes, or passwords to be hashed, are waiting: try again later.
+	ErrBusy = errors.New("too much is waiting")
 )

@@ -51,6 +51,8 @@ type LoginStore interface {
 type SignedIn struct {
 	Login   Login
 	Library Library
+	// Address is the network address of the browser, if it is known. It is in the log of what is refused.
+	Address string
 
 	secret    seal.Secret
 	integrity *Integrity

@@ -3,27 +3,73 @@ package library
 import (
 	"fmt"
 	"math"
-	"strings"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// WaitError says that there were too many wrong tries, and how long to wait.
-type WaitError struct{ After time.Duration }
+// WaitError says that there were too many tries, and how long to wait.
+type WaitError struct {
+	After time.Duration
+	// Creations says that too many libraries were created from the network address today.
+	Creations bool
+}
 
-func (e *WaitError) Error() string { return fmt.Sprintf("too many wrong tries: wait %s", e.After) }
+func (e *WaitError) Error() string { return fmt.Sprintf("too many tries: wait %s", e.After) }
 
-// An e-mail address has ten wrong tries, and then one a minute. A network address, which many
-// people may share, has forty, and then one in five seconds.
-const (
-	emailBurst   = 10
-	emailEvery   = time.Minute
-	addressBurst = 40
-	addressEvery = 5 * time.Second
-	maxLimiters  = 50_000
-)
+// An allowance is how many wrong tries something has: burst, and then one in every.
+type allowance struct {
+	key   string
+	every time.Duration
+	burst int
+}
+
+// An e-mail address has ten wrong passwords, and then one a minute, from all browsers that have never signed in to its
+// library. A browser that has, and one that is signed in, have as many of their own, so that nobody else can use them
+// up. A network address, which many people may share, has forty, and then one in five seconds; and as many recovery
+// codes. It creates a hundred libraries a day.
+func emailAllowance(email string) allowance { return allowance{"email " + email, time.Minute, 10} }
+
+func browserAllowance(id string) allowance { return allowance{"browser " + id, time.Minute, 10} }
+
+func loginAllowance(id LoginID) allowance { return allowance{"login " + string(id), time.Minute, 10} }
+
+func addressAllowance(address string) allowance {
+	return allowance{"address " + networkOf(address), 5 * time.Second, 40}
+}
+
+func recoveryAllowance(address string) allowance {
+	return allowance{"recovery " + networkOf(address), 5 * time.Second, 40}
+}
+
+// creationsPerDay is how many libraries a network address creates in a day.
+const creationsPerDay = 100
+
+func creationAllowance(address string) allowance {
+	return allowance{"creation " + networkOf(address), 24 * time.Hour / creationsPerDay, creationsPerDay}
+}
+
+// networkOf returns what a network address is counted as: an address of IPv4, or the /64 of an address of IPv6, which
+// one customer of a provider has to themselves.
+func networkOf(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// maxLimiters is how many allowances are counted at once.
+const maxLimiters = 50_000
 
 // loginLimiter slows down guesses. A try is reserved when it begins, so that many at once gain
 // nothing, and the reservation is cancelled if it succeeds.
@@ -40,56 +86,70 @@ type reservation struct {
 	reserved []*rate.Limiter // in each of which the try is counted
 }
 
-// reserve reserves a try for the network address and the e-mail address; an empty one does not
-// count. It returns a [*WaitError] if none is left.
-func (l *loginLimiter) reserve(now time.Time, address, email string) (*reservation, error) {
+// reserve counts a try against each allowance. It returns a [*WaitError], and counts nothing, if one has none left.
+func (l *loginLimiter) reserve(now time.Time, allowances ...allowance) (*reservation, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := &reservation{at: now}
-	for _, limit := range []struct {
-		key   string
-		every time.Duration
-		burst int
-	}{{"address " + address, addressEvery, addressBurst}, {"email " + email, emailEvery, emailBurst}} {
-		if strings.HasSuffix(limit.key, " ") {
-			continue
-		}
-		limiter := l.limiters[limit.key]
+	for _, a := range allowances {
+		limiter := l.limiters[a.key]
 		if limiter == nil {
 			l.makeRoom(now)
-			limiter = rate.NewLimiter(rate.Every(limit.every), limit.burst)
-			l.limiters[limit.key] = limiter
+			limiter = rate.NewLimiter(rate.Every(a.every), a.burst)
+			l.limiters[a.key] = limiter
 		}
 		if !limiter.AllowN(now, 1) {
 			r.cancel()
 			short := 1 - limiter.TokensAt(now)
-			return nil, &WaitError{time.Duration(math.Ceil(short*limit.every.Seconds())) * time.Second}
+			return nil, &WaitError{After: time.Duration(math.Ceil(short*a.every.Seconds())) * time.Second}
 		}
 		r.reserved = append(r.reserved, limiter)
 	}
 	return r, nil
 }
 
-// cancel gives the try back.
+// end gives the try back, unless err says that it was wrong.
+func (r *reservation) end(err error) {
+	if !isWrong(err) {
+		r.cancel()
+	}
+}
+
+// cancel gives the try back. There may be none.
 func (r *reservation) cancel() {
+	if r == nil {
+		return
+	}
 	for _, limiter := range r.reserved {
 		limiter.AllowN(r.at, -1)
 	}
 	r.reserved = nil
 }
 
-// makeRoom removes the limiters that have all their tries again, and all limiters if that is not
-// enough: against a flood from fifty thousand addresses a limiter does not help.
+// makeRoom removes half of the limiters if there are too many, those first that have most of their tries left. So a
+// flood of tries at many e-mail addresses gives no new tries at one that is being guessed.
 func (l *loginLimiter) makeRoom(now time.Time) {
 	if len(l.limiters) < maxLimiters {
 		return
 	}
-	for key, limiter := range l.limiters {
-		if limiter.TokensAt(now) >= float64(limiter.Burst()) {
-			delete(l.limiters, key)
-		}
+	type used struct {
+		key   string
+		share float64
 	}
-	if len(l.limiters) >= maxLimiters {
-		clear(l.limiters)
+	all := make([]used, 0, len(l.limiters))
+	for key, limiter := range l.limiters {
+		all = append(all, used{key, limiter.TokensAt(now) / float64(limiter.Burst())})
+	}
+	slices.SortFunc(all, func(a, b used) int {
+		switch {
+		case a.share > b.share:
+			return -1
+		case a.share < b.share:
+			return 1
+		}
+		return 0
+	})
+	for _, u := range all[:len(all)/2] {
+		delete(l.limiters, u.key)
 	}
 }

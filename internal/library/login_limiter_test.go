@@ -1,8 +1,10 @@
 package library_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store"
 )
 
 // guess signs in with a wrong password, at most that many times, to one email from one network address. It returns how
@@ -144,18 +148,13 @@ func TestGuessesAtOnce(t *testing.T) {
 	}
 }
 
-// TestEveryGuessIsSlowed: recovery codes, and passwords that are asked for again after the sign-in, count like those of
-// a sign-in.
+// TestEveryGuessIsSlowed: passwords that are asked for again after the sign-in count like those of a sign-in, against
+// the login.
 func TestEveryGuessIsSlowed(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	anna := w.Newcomer("anna@example.org")
 	for name, try := range map[string]func(in *library.SignedIn) error{
-		"recovery": func(*library.SignedIn) error {
-			_, err := w.People.Recover(t.Context(), anna.Email, "0000-0000-0000-0000-0000-0000",
-				"een nieuw goed wachtwoord", library.Device{})
-			return err
-		},
 		"change of the password": func(in *library.SignedIn) error {
 			return w.People.ChangePassword(t.Context(), in, "a wrong password", "een nieuw goed wachtwoord")
 		},
@@ -180,14 +179,156 @@ func TestEveryGuessIsSlowed(t *testing.T) {
 	}
 }
 
-// TestKnownAddressTellsNoMore: a wrong password and an unknown address are one answer.
+// TestRecoveryCodesAreSlowed only where they come from: nobody guesses one, but each costs the server time. The
+// passwords that are sent with them are guesses, too, if the password was changed a moment ago.
+func TestRecoveryCodesAreSlowed(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna := w.Newcomer("anna@example.org")
+	code := anna.PendingCode()
+	anna.SavesCode()
+	w.Clock.Moves(time.Hour)
+	if err := w.People.ChangePassword(t.Context(), anna.SignedIn(), anna.Password, freshPassword); err != nil {
+		t.Fatal(err)
+	}
+	recovers := func(code, password, address string) error {
+		_, err := w.People.Recover(t.Context(), anna.Email, code, password, library.Device{Address: address})
+		return err
+	}
+	var slow *library.WaitError
+	tried := 0
+	for ; tried < 60 && !errors.As(recovers("0000-0000-0000-0000-0000-0000", anna.Password, "192.0.2.1"), &slow); tried++ {
+	}
+	if tried != 40 {
+		t.Errorf("%d codes from one address were let through, want 40", tried)
+	}
+	// No try at a password is left, so that the form with the password is not taken for one that was sent twice.
+	err := recovers("0000-0000-0000-0000-0000-0000", freshPassword, "192.0.2.2")
+	if !errors.Is(err, library.ErrWrongCode) {
+		t.Errorf("the right password, after ten others, with a wrong code: %v", err)
+	}
+	if err := recovers(code, "weer een ander wachtwoord", "192.0.2.2"); err != nil {
+		t.Errorf("the person elsewhere: %v", err)
+	}
+}
+
+// TestAttackLibrariesWithoutEnd: a network creates a hundred libraries a day, of IPv6 the whole /64. Others go on.
+func TestAttackLibrariesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	n := 0
+	create := func(address string) error {
+		n++
+		_, err := w.People.Create(t.Context(), library.NewPerson{
+			Email: fmt.Sprintf("person%d@example.org", n), Password: carreltest.Password,
+			Device: library.Device{Address: address},
+		})
+		return err
+	}
+	for i := range 100 {
+		if err := create(fmt.Sprintf("2001:db8::%x", i)); err != nil {
+			t.Fatalf("library %d: %v", i+1, err)
+		}
+	}
+	var slow *library.WaitError
+	if err := create("2001:db8::1:2:3:4"); !errors.As(err, &slow) || slow.After > 15*time.Minute {
+		t.Fatalf("library 101 of a network: %v", err)
+	}
+	for name, address := range map[string]string{"the next /64": "2001:db8:0:1::1", "IPv4": "192.0.2.1"} {
+		if err := create(address); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.Clock.Moves(slow.After)
+	if err := create("2001:db8::1"); err != nil {
+		t.Errorf("after %v: %v", slow.After, err)
+	}
+	if err := create("2001:db8::1"); !errors.As(err, &slow) {
+		t.Errorf("and one more: %v", err)
+	}
+}
+
+// TestAddressesOfOneNetwork: whoever has a /64 of IPv6 has no more tries than whoever has an address.
+func TestAddressesOfOneNetwork(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	for i := range 40 {
+		email, address := fmt.Sprintf("unknown%d@example.org", i), fmt.Sprintf("2001:db8::%x:1", i)
+		if let, _ := guess(t, w, 1, email, address); let != 1 {
+			t.Fatalf("guess %d is to wait", i+1)
+		}
+	}
+	if let, _ := guess(t, w, 1, "unknown@example.org", "2001:db8::ffff%eth0"); let != 0 {
+		t.Error("another address of the same /64 has tries of its own")
+	}
+	if let, _ := guess(t, w, 40, "bob@example.org", "192.0.2.1"); let != 10 {
+		t.Errorf("%d guesses, want 10", let)
+	}
+	for i := range 30 {
+		if let, _ := guess(t, w, 1, fmt.Sprintf("unknown%d@example.org", i), "::ffff:192.0.2.1"); let != 1 {
+			t.Fatalf("guess %d is to wait", i+1)
+		}
+	}
+	if let, _ := guess(t, w, 1, "unknown@example.org", "192.0.2.1"); let != 0 {
+		t.Error("an address has tries of its own in the notation of IPv6")
+	}
+}
+
+// TestKnownAddressTellsNoMore: a wrong password or recovery code and an unknown address are one answer, after the same
+// calls of the store: queries, and a durable write.
 func TestKnownAddressTellsNoMore(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
-	w.Newcomer("anna@example.org")
-	_, known := w.People.SignIn(t.Context(), "anna@example.org", "a wrong password", library.Device{})
-	_, unknown := w.People.SignIn(t.Context(), "bram@example.org", "a wrong password", library.Device{})
-	if known == nil || unknown == nil || known.Error() != unknown.Error() {
-		t.Errorf("%q and %q", known, unknown)
+	anna := w.Newcomer("anna@example.org")
+	w.Clock.Moves(time.Hour)
+	calls := &callStore{DB: w.Store}
+	people := library.NewPeople(calls, calls, calls, w.Blobs, library.NewIntegrity(w.Keyring, w.Store, w.Clock.Now),
+		w.Clock.Now, library.PeopleConfig{PasswordCost: seal.PasswordCost{Passes: 1, Memory: 64}})
+	for name, try := range map[string]func(email string) error{
+		"sign in": func(email string) error {
+			_, err := people.SignIn(t.Context(), email, "a wrong password", library.Device{})
+			return err
+		},
+		"recover": func(email string) error {
+			_, err := people.Recover(t.Context(), email, "0000-0000-0000-0000-0000-0000", freshPassword, library.Device{})
+			return err
+		},
+	} {
+		calls.calls = nil
+		known, callsKnown := try(anna.Email), calls.calls
+		calls.calls = nil
+		unknown, callsUnknown := try("bob@example.org"), calls.calls
+		if known == nil || unknown == nil || known.Error() != unknown.Error() {
+			t.Errorf("%s: %q and %q", name, known, unknown)
+		}
+		if len(callsKnown) == 0 || !slices.Equal(callsKnown, callsUnknown) {
+			t.Errorf("%s: %v and %v", name, callsKnown, callsUnknown)
+		}
 	}
+}
+
+// callStore notes the calls of a store by which a person signs in.
+type callStore struct {
+	*store.DB
+	calls []string
+}
+
+func (s *callStore) FindLibrary(ctx context.Context, email string) (library.Library, error) {
+	s.calls = append(s.calls, "FindLibrary")
+	return s.DB.FindLibrary(ctx, email)
+}
+
+func (s *callStore) GetLock(ctx context.Context, id library.ID, kind library.LockKind) (library.Lock, error) {
+	s.calls = append(s.calls, "GetLock")
+	return s.DB.GetLock(ctx, id, kind)
+}
+
+func (s *callStore) AddEvent(ctx context.Context, e library.Event) error {
+	s.calls = append(s.calls, "write")
+	return s.DB.AddEvent(ctx, e)
+}
+
+func (s *callStore) SpendEventTime(ctx context.Context, e library.Event) error {
+	s.calls = append(s.calls, "write")
+	return s.DB.SpendEventTime(ctx, e)
 }

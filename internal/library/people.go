@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/mail"
 	"strings"
 	"time"
@@ -35,6 +36,8 @@ type PeopleConfig struct {
 	NoNewLibraries bool
 	// PasswordCost is the cost of new passwords and recovery codes; zero stands for the default.
 	PasswordCost seal.PasswordCost
+	// Log gets a line for each try to sign in that is refused; nil discards it.
+	Log *slog.Logger
 }
 
 // People manages people's libraries, their logins, passwords and recovery codes.
@@ -47,6 +50,7 @@ type People struct {
 	now       func() time.Time
 	config    PeopleConfig
 	limiter   *loginLimiter
+	places    hashPlaces
 }
 
 // NewPeople returns the people whose libraries are stored in the stores.
@@ -59,6 +63,9 @@ func NewPeople(
 	now func() time.Time,
 	config PeopleConfig,
 ) *People {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
 	return &People{
 		libraries: libraries,
 		logins:    logins,
@@ -75,8 +82,10 @@ func NewPeople(
 type Device struct {
 	// Kind is "phone", "computer" or the like. It is stored in the activity.
 	Kind string
-	// Address is the network address. It limits guesses, and is never stored.
+	// Address is the network address. It limits guesses, is in the log of what is refused, and is never stored.
 	Address string
+	// Proofs are the proofs of earlier sign-ins that the browser keeps: see [People.BrowserProofs].
+	Proofs string
 }
 
 // NewPerson is a person who creates a library.
@@ -88,8 +97,8 @@ type NewPerson struct {
 
 // Create makes a library with a pending recovery code, and signs its person in; the secret is for
 // the browser's cookie. It returns ErrNoNewLibraries, ErrEmailShape, a [*PasswordError],
-// ErrEmailTaken, or a [*WaitError] after too many tries.
-func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, error) {
+// ErrEmailTaken, a [*WaitError] after too many tries or libraries, or ErrBusy.
+func (p *People) Create(ctx context.Context, person NewPerson) (_ seal.Secret, err error) {
 	if p.config.NoNewLibraries {
 		return seal.Secret{}, ErrNoNewLibraries
 	}
@@ -97,14 +106,19 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	if err := checkPassword(person.Password, email); err != nil {
-		return seal.Secret{}, err
-	}
-	// Only tries for a taken e-mail address count: they may be guesses at who has a library.
-	try, err := p.limiter.reserve(p.now(), person.Address, "")
+	done, err := p.reserveCreation(ctx, person.Device)
 	if err != nil {
 		return seal.Secret{}, err
 	}
+	defer func() { done(err) }()
+	if err := checkPassword(person.Password, email); err != nil {
+		return seal.Secret{}, err
+	}
+	hashing, leave, err := p.places.take(ctx, hashersNew, person.Address)
+	if err != nil {
+		return seal.Secret{}, err
+	}
+	defer leave()
 	key, err := seal.GenerateKey()
 	if err != nil {
 		return seal.Secret{}, err
@@ -118,11 +132,11 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 		CodeMadeAt: p.now(),
 	}
 	library.Binding = p.integrity.BindLibrary(library.ID, library.PublicKey.Bytes())
-	passwordLock, err := p.lock(ctx, library.ID, LockPassword, key, person.Password)
+	passwordLock, err := p.lock(hashing, library.ID, LockPassword, key, person.Password)
 	if err != nil {
 		return seal.Secret{}, err
 	}
-	codeLock, err := p.lock(ctx, library.ID, LockRecovery, key, code)
+	codeLock, err := p.lock(hashing, library.ID, LockRecovery, key, code)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -138,8 +152,35 @@ func (p *People) Create(ctx context.Context, person NewPerson) (seal.Secret, err
 	if err != nil {
 		return seal.Secret{}, fmt.Errorf("add library: %w", err)
 	}
-	try.cancel()
 	return secret, nil
+}
+
+// reserveCreation counts a try to create a library against the network address: as a guess at who has a library, and
+// as a new library. It returns what gives back what it was not, once the outcome is known.
+func (p *People) reserveCreation(ctx context.Context, device Device) (done func(error), err error) {
+	if device.Address == "" {
+		return func(err error) { _ = p.refused(ctx, actionCreate, "", err) }, nil
+	}
+	guess, err := p.limiter.reserve(p.now(), addressAllowance(device.Address))
+	if err != nil {
+		return nil, p.refused(ctx, actionCreate, device.Address, err)
+	}
+	creation, err := p.limiter.reserve(p.now(), creationAllowance(device.Address))
+	if err != nil {
+		guess.cancel()
+		if wait := (*WaitError)(nil); errors.As(err, &wait) {
+			wait.Creations = true
+		}
+		return nil, p.refused(ctx, actionCreate, device.Address, err)
+	}
+	return func(err error) {
+		if !errors.Is(p.refused(ctx, actionCreate, device.Address, err), ErrEmailTaken) {
+			guess.cancel()
+		}
+		if err != nil {
+			creation.cancel()
+		}
+	}, nil
 }
 
 // repeatTime is how long after a form was sent it may be sent again: a person presses a button twice.
@@ -167,8 +208,26 @@ func (p *People) signInAfterCreate(ctx context.Context, person NewPerson) (seal.
 }
 
 // SignIn signs a person in with their password. If they have not confirmed the recovery code, a
-// new one is pending. It returns ErrWrongPassword or a [*WaitError].
-func (p *People) SignIn(ctx context.Context, email, password string, device Device) (seal.Secret, error) {
+// new one is pending. It returns ErrEmailShape, ErrWrongPassword, a [*WaitError] or ErrBusy.
+func (p *People) SignIn(ctx context.Context, email, password string, device Device) (_ seal.Secret, err error) {
+	email, err = NormalizeEmail(email)
+	if err != nil {
+		return seal.Secret{}, err
+	}
+	g, err := p.guesserAt(ctx, email, device)
+	if err != nil {
+		return seal.Secret{}, err
+	}
+	ctx, leave, err := p.places.take(ctx, g.hashers(), device.Address)
+	if err != nil {
+		return seal.Secret{}, p.refused(ctx, actionSignIn, device.Address, err)
+	}
+	defer leave()
+	try, err := p.limiter.reserve(p.now(), g.password...)
+	if err != nil {
+		return seal.Secret{}, p.refused(ctx, actionSignIn, device.Address, err)
+	}
+	defer func() { try.end(p.refused(ctx, actionSignIn, device.Address, err)) }()
 	return p.signIn(ctx, email, password, device, false)
 }
 
@@ -176,7 +235,7 @@ func (p *People) SignIn(ctx context.Context, email, password string, device Devi
 func (p *People) signIn(
 	ctx context.Context, email, password string, device Device, newCode bool,
 ) (seal.Secret, error) {
-	library, key, err := p.openLock(ctx, email, LockPassword, password, device)
+	library, key, err := p.openLock(ctx, email, LockPassword, password)
 	if err != nil {
 		return seal.Secret{}, err
 	}
@@ -202,8 +261,10 @@ func (p *People) signIn(
 
 // Recover signs a person in with their recovery code and sets a new password. All other browsers
 // are signed out, and a new recovery code, in place of the old one, is pending. Applications
-// keep their access. It returns ErrWrongCode, a [*PasswordError] or a [*WaitError].
-func (p *People) Recover(ctx context.Context, email, code, password string, device Device) (seal.Secret, error) {
+// keep their access. It returns ErrEmailShape, ErrWrongCode, a [*PasswordError], a [*WaitError] or ErrBusy.
+func (p *People) Recover(
+	ctx context.Context, email, code, password string, device Device,
+) (_ seal.Secret, err error) {
 	normal, err := NormalizeEmail(email)
 	if err != nil {
 		return seal.Secret{}, err
@@ -213,18 +274,47 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 	}
 	typed, err := seal.NormalizeRecoveryCode(code)
 	if err != nil {
-		return seal.Secret{}, ErrWrongCode
+		return seal.Secret{}, p.refused(ctx, actionRecover, device.Address, ErrWrongCode)
 	}
-	switch changed, err := p.wasChangedTo(ctx, normal, password, device.Address); {
+	g, err := p.guesserAt(ctx, normal, device)
+	if err != nil {
+		return seal.Secret{}, err
+	}
+	ctx, leave, err := p.places.take(ctx, g.hashers(), device.Address)
+	if err != nil {
+		return seal.Secret{}, p.refused(ctx, actionRecover, device.Address, err)
+	}
+	defer leave()
+	// Nobody guesses 120 bits. So a code is counted only against where it comes from, for the sake of the server.
+	try, err := p.limiter.reserve(p.now(), g.recovery...)
+	if err != nil {
+		return seal.Secret{}, p.refused(ctx, actionRecover, device.Address, err)
+	}
+	// The new password may be a guess at the one that there is: see wasChangedTo.
+	guess, tooMany := p.limiter.reserve(p.now(), g.password...)
+	defer func() {
+		err := p.refused(ctx, actionRecover, device.Address, err)
+		try.end(err)
+		guess.end(err)
+	}()
+	return p.recover(ctx, normal, typed, password, device, tooMany == nil)
+}
+
+// recover is Recover after the checks of what the person has typed. If mayRepeat is false, too many passwords were
+// guessed to see whether the form is one that was sent before.
+func (p *People) recover(
+	ctx context.Context, email, typed, password string, device Device, mayRepeat bool,
+) (seal.Secret, error) {
+	switch changed, err := p.wasChangedTo(ctx, email, password, mayRepeat); {
 	case err != nil:
 		return seal.Secret{}, err
 	case changed: // the form was sent twice, and the first may not have made its new code yet
-		return p.signInAfterRecover(ctx, normal, password, device)
+		return p.signInAfterRecover(ctx, email, password, device)
 	}
-	library, key, err := p.openLock(ctx, email, LockRecovery, typed, device)
+	library, key, err := p.openLock(ctx, email, LockRecovery, typed)
 	if errors.Is(err, ErrWrongCode) { // or is sent twice at this moment
-		if changed, again := p.wasChangedTo(ctx, normal, password, device.Address); again == nil && changed {
-			return p.signInAfterRecover(ctx, normal, password, device)
+		if changed, again := p.wasChangedTo(ctx, email, password, mayRepeat); again == nil && changed {
+			return p.signInAfterRecover(ctx, email, password, device)
 		}
 	}
 	if err != nil {
@@ -249,7 +339,7 @@ func (p *People) Recover(ctx context.Context, email, code, password string, devi
 	}
 	err = p.setCode(ctx, library.ID, key, fresh, secret, login.ID)
 	if errors.Is(err, ErrNotFound) { // the same form, sent at the same time, has ended this login
-		return p.signInAfterRecover(ctx, normal, password, device)
+		return p.signInAfterRecover(ctx, email, password, device)
 	}
 	if err != nil {
 		return seal.Secret{}, err
@@ -267,53 +357,48 @@ func (p *People) signInAfterRecover(ctx context.Context, email, password string,
 	return p.signIn(ctx, email, password, device, library.CodeMadeAt.Before(lock.CreatedAt))
 }
 
-// openLock opens a library with a password or recovery code, and limits guesses by network
-// address and by e-mail address.
-func (p *People) openLock(
-	ctx context.Context,
-	email string,
-	kind LockKind,
-	word string,
-	v Device,
-) (Library, seal.PrivateKey, error) {
+// openLock opens a library with a password or recovery code. It takes as long for an e-mail address that has no
+// library. The caller limits guesses.
+func (p *People) openLock(ctx context.Context, email string, kind LockKind, word string) (
+	Library, seal.PrivateKey, error,
+) {
 	wrong := ErrWrongPassword
 	if kind == LockRecovery {
 		wrong = ErrWrongCode
 	}
-	email, err := NormalizeEmail(email)
-	if err != nil {
-		return Library{}, seal.PrivateKey{}, err
-	}
-	try, err := p.limiter.reserve(p.now(), v.Address, email)
-	if err != nil {
-		return Library{}, seal.PrivateKey{}, err
-	}
 	library, lock, err := p.findLock(ctx, email, kind)
-	if errors.Is(err, ErrNotFound) {
-		seal.SpendPasswordTime(ctx, word, p.config.PasswordCost)
-		return Library{}, seal.PrivateKey{}, wrong
+	unknown := errors.Is(err, ErrNotFound)
+	var key seal.PrivateKey
+	switch {
+	case unknown:
+		if err = seal.SpendPasswordTime(ctx, word, p.config.PasswordCost); err == nil {
+			err = seal.ErrCannotOpen
+		}
+	case err == nil:
+		key, err = lock.Box.Open(ctx, word)
 	}
-	if err != nil {
-		return Library{}, seal.PrivateKey{}, err
-	}
-	key, err := lock.Box.Open(ctx, word)
 	if errors.Is(err, seal.ErrCannotOpen) {
-		err := p.events.AddEvent(ctx, p.event(library.ID, EventWrongPassword, EventDetails{}))
+		event := p.event(library.ID, EventWrongPassword, EventDetails{})
+		if unknown {
+			err = p.events.SpendEventTime(ctx, event)
+		} else {
+			err = p.events.AddEvent(ctx, event)
+		}
 		return Library{}, seal.PrivateKey{}, errors.Join(wrong, err)
 	}
 	if err != nil {
 		return Library{}, seal.PrivateKey{}, fmt.Errorf("open library %s: %w", library.ID, err)
 	}
-	try.cancel()
 	if err := p.integrity.verifyKey(ctx, key, library); err != nil {
 		return Library{}, seal.PrivateKey{}, err
 	}
 	return library, key, nil
 }
 
+// findLock finds the library of an e-mail address, and one of its locks. It makes as many queries if there is none.
 func (p *People) findLock(ctx context.Context, email string, kind LockKind) (Library, Lock, error) {
 	library, err := p.libraries.FindLibrary(ctx, email)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Library{}, Lock{}, fmt.Errorf("find library: %w", err)
 	}
 	lock, err := p.libraries.GetLock(ctx, library.ID, kind)
@@ -332,12 +417,18 @@ func (p *People) lock(ctx context.Context, id ID, kind LockKind, key seal.Privat
 	return Lock{Library: id, Kind: kind, Box: box, CreatedAt: p.now()}, nil
 }
 
+// maxEmail is the largest length of an e-mail address, in bytes (RFC 5321).
+const maxEmail = 254
+
 // NormalizeEmail returns an e-mail address as it is stored: in lower case, without spaces around
 // it. It returns ErrEmailShape for a text that is not an address.
 func NormalizeEmail(email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
+	if len(email) > maxEmail { // before it is parsed
+		return "", ErrEmailShape
+	}
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > 254 || strings.ContainsAny(email, " \"<>()\\") {
+	if err != nil || parsed.Address != email || strings.ContainsAny(email, " \"<>()\\") {
 		return "", ErrEmailShape
 	}
 	return email, nil

@@ -35,42 +35,6 @@ func TestNormalizeEmail(t *testing.T) {
 	}
 }
 
-// TestPasswordRules: length is what counts; what everybody tries first is refused.
-func TestPasswordRules(t *testing.T) {
-	t.Parallel()
-	w := carreltest.New(t)
-	for name, test := range map[string]struct {
-		password string
-		want     library.PasswordProblem // empty: taken
-	}{
-		"a sentence":               {"de kat zit op de warme mat", ""},
-		"random letters":           {"xk2vq8rnw0zt", ""},
-		"twelve of other scripts":  {"пароль длина", ""},
-		"very long":                {strings.Repeat("lange woorden ", 70), ""},
-		"nothing":                  {"", library.PasswordShort},
-		"eleven":                   {"xk2vq8rnw0z", library.PasswordShort},
-		"eleven, many bytes":       {"пароль длин", library.PasswordShort},
-		"beyond all measure":       {strings.Repeat("a", 1025), library.PasswordShort},
-		"common":                   {"password1234", library.PasswordCommon},
-		"one letter":               {strings.Repeat("a", 20), library.PasswordCommon},
-		"a row of keys":            {"qwertyuiop12", library.PasswordCommon},
-		"numbers":                  {"123456789012", library.PasswordCommon},
-		"the e-mail address":       {"rules@example.org", library.PasswordIsEmail},
-		"the address, in capitals": {" RULES@EXAMPLE.ORG ", library.PasswordIsEmail},
-	} {
-		_, err := w.People.Create(t.Context(), library.NewPerson{Email: "rules@example.org", Password: test.password})
-		var refused *library.PasswordError
-		switch {
-		case test.want == "" && err != nil && !errors.Is(err, library.ErrEmailTaken):
-			t.Errorf("%s: %v", name, err)
-		case test.want != "" && (!errors.As(err, &refused) || refused.Problem != test.want):
-			t.Errorf("%s: %v, want %s", name, err, test.want)
-		case refused != nil && test.password != "" && strings.Contains(err.Error(), test.password):
-			t.Errorf("%s: the error repeats the password", name)
-		}
-	}
-}
-
 // TestCreate: one library for an address, whatever comes at once; nothing of the first
 // is touched by a second try.
 func TestCreate(t *testing.T) {

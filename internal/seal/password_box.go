@@ -48,9 +48,6 @@ const (
 	maxBoxMemory = 256 << 10
 )
 
-// hashSlot limits how many password hashes run at once, since each takes its memory.
-var hashSlot = make(chan struct{}, 1)
-
 // newPasswordBox returns a box without its ciphertext.
 func newPasswordBox(cost PasswordCost, capacity int) PasswordBox {
 	cost = cost.orDefault()
@@ -96,9 +93,11 @@ func (b PasswordBox) Open(ctx context.Context, password string) (PrivateKey, err
 }
 
 // SpendPasswordTime takes as long as opening a box, so that the response for an unknown
-// e-mail address takes as long as that for a wrong password.
-func SpendPasswordTime(ctx context.Context, password string, cost PasswordCost) {
-	_, _ = newPasswordBox(cost, 0).gcm(ctx, password)
+// e-mail address takes as long as that for a wrong password. It returns the context's error
+// if that ends while it waits for its turn, as opening does.
+func SpendPasswordTime(ctx context.Context, password string, cost PasswordCost) error {
+	_, err := newPasswordBox(cost, 0).gcm(ctx, password)
+	return err
 }
 
 // gcm derives the box's cipher from a password.
@@ -108,22 +107,17 @@ func (b PasswordBox) gcm(ctx context.Context, password string) (cipher.AEAD, err
 	if passes == 0 || passes > maxBoxPasses || memory == 0 || memory > maxBoxMemory || threads == 0 || threads > 255 {
 		return nil, errors.New("open password box: costs out of bounds")
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err // select picks at random if both are ready
+	if err := turns.take(ctx); err != nil {
+		return nil, err
 	}
-	select {
-	case hashSlot <- struct{}{}:
-		defer func() {
-			if memory >= 1<<10 {
-				// Free the memory of this hash before the next one allocates as much.
-				// Otherwise the heap would grow by twice that.
-				runtime.GC()
-			}
-			<-hashSlot
-		}()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	defer func() {
+		if memory >= 1<<10 {
+			// Free the memory of this hash before the next one allocates as much.
+			// Otherwise the heap would grow by twice that.
+			runtime.GC()
+		}
+		turns.end()
+	}()
 	key := argon2.IDKey([]byte(password), b[13:29], passes, memory, uint8(threads), 32)
 	block, err := aes.NewCipher(key)
 	if err != nil {

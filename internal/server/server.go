@@ -179,7 +179,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	boxes := delivery.NewBoxes(ring)
 	db.UseBoxes(boxes)
 	s.People = library.NewPeople(db, db, db, disk, integrity, c.Now,
-		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost})
+		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost,
+			Log: c.Log})
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, Log: c.Log})
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -14,6 +15,21 @@ import (
 func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
 	return db.add(ctx, "add event", func(ctx context.Context, q *query.Queries) error {
 		return db.addEvent(ctx, q, e)
+	})
+}
+
+// SpendEventTime implements [library.EventStore]. It makes the statements of AddEvent, in a transaction that is as
+// durable, with a nonce of nobody in place of the event. The nonce is forgotten with those of the time of the event.
+func (db *DB) SpendEventTime(ctx context.Context, e library.Event) error {
+	nobody := library.Nonce{Value: seal.RandomID(26), ForgetAt: e.At}
+	return db.add(ctx, "spend the time of an event", func(ctx context.Context, q *query.Queries) error {
+		if _, err := q.CountEvent(ctx, ""); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err := useNonce(ctx, q, nobody); err != nil {
+			return err
+		}
+		return q.SetChainEnd(ctx, "", nil, forgedEnd)
 	})
 }
 

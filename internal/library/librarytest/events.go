@@ -44,6 +44,18 @@ func TestEvents(t *testing.T, open func(t *testing.T) Store) {
 		WantErr(t, "event of no library", f.AddEvent(Ctx, AnyEvent("none")), library.ErrNotFound)
 		Same(t, "events of no library", len(Value(f.ListEvents(Ctx, "none", 0, 10))(t)), 0)
 	})
+	t.Run("take as long without a library, and are not kept", func(t *testing.T) {
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		before := f.Events(p.ID)
+		for _, id := range []library.ID{p.ID, ""} {
+			for range 2 {
+				Must(t, f.SpendEventTime(Ctx, library.Event{Library: id, At: Now, Kind: library.EventWrongPassword}))
+			}
+			Same(t, "events", f.Events(p.ID), before)
+			Same(t, "events of no library", len(Value(f.ListEvents(Ctx, "", 0, 10))(t)), 0)
+		}
+	})
 	t.Run("stay chained with 32 writers", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, other := f.AnyPerson(), f.AnyPerson()

@@ -50,7 +50,7 @@ func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 		},
 		Activity:     &Activity{ui: u, activity: services.Activity},
 		Settings:     &Settings{ui: u},
-		Password:     &Password{ui: u, people: services.People},
+		Password:     &Password{ui: u, people: services.People, logins: logins},
 		RecoveryCode: &RecoveryCode{ui: u, people: services.People},
 		Deletion: &Deletion{
 			ui: u, logins: logins, people: services.People, consents: services.Consents, files: services.Files,

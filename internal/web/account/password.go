@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
@@ -13,6 +14,7 @@ import (
 type Password struct {
 	ui     *ui.UI
 	people *library.People
+	logins *signin.Logins
 }
 
 func (h *Password) newPage(w http.ResponseWriter, r *http.Request) *ui.Page {
@@ -41,6 +43,9 @@ func (h *Password) Post(w http.ResponseWriter, r *http.Request, in *library.Sign
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {
 	case err == nil:
+		if err := h.logins.Remember(w, r, in); err != nil {
+			return err
+		}
 		h.ui.SetFlash(w, "settings.changed", "")
 		return ui.SeeOther(w, r, "/settings")
 	case wait != nil:

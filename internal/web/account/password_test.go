@@ -20,7 +20,7 @@ func TestPassword(t *testing.T) {
 		{"a wrong password", newPassword, "This is not your password now"},
 		{webtest.Password, webtest.Password, "Choose a password that is not the old one"},
 		{webtest.Password, "short", "Choose a longer password"},
-		{webtest.Password, "password1234", "Many people use this password."},
+		{webtest.Password, "password1234", "Many people use this password"},
 		{webtest.Password, webtest.Anna, "Your password may not be your email address"},
 	} {
 		p = p.Click("change-password", "current-password", tt.current, "new-password", tt.next)

@@ -50,7 +50,7 @@ func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	if page.Form.HasErrors() {
 		return c.ui.RenderInvalid(w, "create", page)
 	}
-	person := library.NewPerson{Email: email, Password: password, Device: ui.DeviceOf(r)}
+	person := library.NewPerson{Email: email, Password: password, Device: deviceOf(r)}
 	secret, err := ui.Once(c.ui, r, ui.RepeatedLogin, func(ctx context.Context) (seal.Secret, error) {
 		return c.people.Create(ctx, person)
 	})

@@ -30,6 +30,7 @@ func (l *Logins) Get(r *http.Request) (*library.SignedIn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find login: %w", err)
 	}
+	in.Address = ui.DeviceOf(r).Address
 	return in, nil
 }
 
@@ -38,10 +39,37 @@ func (l *Logins) start(w http.ResponseWriter, r *http.Request, secret seal.Secre
 	if err := l.endStored(r); err != nil {
 		return err
 	}
+	in, err := l.people.Login(r.Context(), secret)
+	switch {
+	case errors.Is(err, library.ErrNotFound): // the same form, sent at the same time, has ended this login
+	case err != nil:
+		return fmt.Errorf("find new login: %w", err)
+	default:
+		if err := l.Remember(w, r, in); err != nil {
+			return err
+		}
+	}
 	l.ui.Cookies.Set(w, ui.CookieLogin, secret.Reveal(), 0)
-	l.ui.Cookies.Set(w, ui.CookieKnown, "1", ui.LongLived)
 	l.ui.RenewBrowser(w, ui.BrowserOf(r))
 	return nil
+}
+
+// Remember gives the browser the proof that the person has signed in with it, with the password that they have now. It
+// is for a new login and for a new password.
+func (l *Logins) Remember(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	proofs, err := l.people.BrowserProofs(r.Context(), in, ui.BrowserOf(r).Proofs)
+	if err != nil {
+		return fmt.Errorf("prove that the browser has signed in: %w", err)
+	}
+	l.ui.Cookies.Set(w, ui.CookieKnown, proofs, ui.LongLived)
+	return nil
+}
+
+// deviceOf returns the device that a person signs in with.
+func deviceOf(r *http.Request) library.Device {
+	device := ui.DeviceOf(r)
+	device.Proofs = ui.BrowserOf(r).Proofs
+	return device
 }
 
 // End ends the login at the server and removes the browser's cookie. The next page tells the person so.

@@ -52,7 +52,7 @@ func (c *Recover) Post(w http.ResponseWriter, r *http.Request, flow Flow) error 
 		return c.ui.RenderInvalid(w, "recover", page)
 	}
 	secret, err := ui.Once(c.ui, r, ui.RepeatedLogin, func(ctx context.Context) (seal.Secret, error) {
-		return c.people.Recover(ctx, email, code, password, ui.DeviceOf(r))
+		return c.people.Recover(ctx, email, code, password, deviceOf(r))
 	})
 	var badPassword *library.PasswordError
 	switch wait := ui.WaitErrorOf(err); {

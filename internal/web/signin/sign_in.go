@@ -50,7 +50,7 @@ func (s *SignIn) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 		return s.ui.RenderInvalid(w, "sign-in", page)
 	}
 	secret, err := ui.Once(s.ui, r, ui.RepeatedLogin, func(ctx context.Context) (seal.Secret, error) {
-		return s.people.SignIn(ctx, email, password, ui.DeviceOf(r))
+		return s.people.SignIn(ctx, email, password, deviceOf(r))
 	})
 	if wait := ui.WaitErrorOf(err); wait != nil {
 		passwordField.Error = t.WaitMessage(wait)

@@ -11,12 +11,14 @@ import (
 type Browser struct {
 	// Texts are in the language to answer in.
 	Texts *Texts
-	// Login is the secret of the login cookie; zero without one.
+	// LoginSecret is the secret of the login cookie; zero without one.
 	LoginSecret seal.Secret
 	// LoginExpired reports that the login of the cookie has ended.
 	LoginExpired bool
 	// Known reports that somebody has signed in with this browser before.
 	Known bool
+	// Proofs prove to the library that a person has signed in with this browser: see [library.People.BrowserProofs].
+	Proofs string
 
 	// id binds forms to the browser; empty if the browser keeps no cookies, or has none yet.
 	id string
@@ -37,6 +39,7 @@ func (u *UI) LoadBrowser(next http.Handler) http.Handler {
 			Texts:       u.languageOf(r),
 			LoginSecret: seal.SecretOf(u.Cookies.Get(r, CookieLogin)),
 			Known:       u.Cookies.Get(r, CookieKnown) != "",
+			Proofs:      u.Cookies.Get(r, CookieKnown),
 			id:          u.Cookies.Get(r, cookieBrowser),
 		}
 		if b.id == "" && IsSafeMethod(r) {

@@ -13,7 +13,7 @@ const (
 	cookieBrowser = "carrel_visit"
 	// cookieLanguage is the language that the person chose.
 	cookieLanguage = "carrel_language"
-	// CookieKnown says that somebody has signed in with this browser before.
+	// CookieKnown proves that somebody has signed in with this browser before. It opens nothing.
 	CookieKnown = "carrel_known"
 	// cookieFlash is a message for the next page; see flash.go.
 	cookieFlash = "carrel_notice"

@@ -110,7 +110,7 @@ func errorOf(err error) *Error {
 		return e
 	case errors.Is(err, library.ErrNotFound):
 		return PageNotFound.Wrap(err)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, library.ErrBusy):
 		return PageBusy.Wrap(err)
 	}
 	return PageServerError.Wrap(err)

@@ -94,6 +94,7 @@ func FormText(r *http.Request, name string) string { return strings.TrimSpace(r.
 // passwordMessages are the texts for a password that the library refuses.
 var passwordMessages = map[library.PasswordProblem]string{
 	library.PasswordShort:   "create.error.password_short",
+	library.PasswordLong:    "create.error.password_long",
 	library.PasswordCommon:  "create.error.password_common",
 	library.PasswordIsEmail: "create.error.password_email",
 }

@@ -17,15 +17,18 @@ func WaitErrorOf(err error) *library.WaitError {
 		return wait
 	}
 	if wait != nil {
-		return &library.WaitError{After: time.Second}
+		return &library.WaitError{After: time.Second, Creations: wait.Creations}
 	}
 	return nil
 }
 
 // WaitMessage says how long to wait, in whole minutes.
 func (t *Texts) WaitMessage(wait *library.WaitError) []Span {
-	minutes := int(math.Ceil(wait.After.Minutes()))
-	return t.Spans(plural("sign_in.error.wait", minutes), "minutes", minutes)
+	key, minutes := "sign_in.error.wait", int(math.Ceil(wait.After.Minutes()))
+	if wait.Creations {
+		key = "create.error.wait"
+	}
+	return t.Spans(plural(key, minutes), "minutes", minutes)
 }
 
 // RenderWait shows a form again to a person who has tried too often.
