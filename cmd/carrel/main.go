@@ -25,8 +25,8 @@ Each command has --help with an example.`
 type cli struct {
 	Serve             serveCmd             `cmd:"" help:"Run the server."`
 	Demo              demoCmd              `cmd:"" help:"Run a server and a demo clinic on this machine, for a first try and for developers."`
-	Application       applicationCmd       `cmd:"" help:"Register and list applications."`
-	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
+	Application       applicationCmd       `cmd:"" help:"Register, change and list applications."`
+	Contract          contractCmd          `cmd:"" help:"Register, change and list what applications may ask for."`
 	Activity          activityCmd          `cmd:"" help:"Verify the activity of libraries."`
 	Check             checkCmd             `cmd:"" help:"Compare what is stored with what the server has written."`
 	Keys              keysCmd              `cmd:"" help:"List, rotate and reset the master keys."`
@@ -99,7 +99,7 @@ func decodePath(d *kong.DecodeContext, target reflect.Value) error {
 // refuseNegative returns an error if a flag is a negative time, size or number: none of them means anything.
 func refuseNegative(flags []*kong.Flag) error {
 	for _, f := range flags {
-		if v := f.Target; v.CanInt() && v.Int() < 0 {
+		if v := reflect.Indirect(f.Target); v.CanInt() && v.Int() < 0 {
 			variable := ""
 			if len(f.Envs) > 0 {
 				variable = fmt.Sprintf(" (%s)", f.Envs[0])

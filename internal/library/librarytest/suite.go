@@ -36,6 +36,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		test func(t *testing.T, open func(t *testing.T) Store)
 	}{
 		{"Clients", TestClients},
+		{"ClientUpdates", TestClientUpdates},
 		{"Integrity", TestIntegrity},
 		{"Nonces", TestNonces},
 		{"SigningKeys", TestSigningKeys},

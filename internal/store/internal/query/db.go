@@ -141,6 +141,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
 	}
+	if q.countGrantsStmt, err = db.PrepareContext(ctx, countGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query CountGrants: %w", err)
+	}
 	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
 	}
@@ -296,6 +299,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getAdoptionStmt, err = db.PrepareContext(ctx, getAdoption); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAdoption: %w", err)
+	}
+	if q.getApplicationStmt, err = db.PrepareContext(ctx, getApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query GetApplication: %w", err)
 	}
 	if q.getAuthCodeStmt, err = db.PrepareContext(ctx, getAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthCode: %w", err)
@@ -519,6 +525,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
 	}
+	if q.lockApplicationStmt, err = db.PrepareContext(ctx, lockApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query LockApplication: %w", err)
+	}
+	if q.lockContractStmt, err = db.PrepareContext(ctx, lockContract); err != nil {
+		return nil, fmt.Errorf("error preparing query LockContract: %w", err)
+	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
 	}
@@ -680,6 +692,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unbindTokensStmt, err = db.PrepareContext(ctx, unbindTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindTokens: %w", err)
+	}
+	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
+	if q.updateContractStmt, err = db.PrepareContext(ctx, updateContract); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateContract: %w", err)
 	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
@@ -894,6 +912,11 @@ func (q *Queries) Close() error {
 	if q.countFilesStmt != nil {
 		if cerr := q.countFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countFilesStmt: %w", cerr)
+		}
+	}
+	if q.countGrantsStmt != nil {
+		if cerr := q.countGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countGrantsStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingStmt != nil {
@@ -1154,6 +1177,11 @@ func (q *Queries) Close() error {
 	if q.getAdoptionStmt != nil {
 		if cerr := q.getAdoptionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getAdoptionStmt: %w", cerr)
+		}
+	}
+	if q.getApplicationStmt != nil {
+		if cerr := q.getApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getApplicationStmt: %w", cerr)
 		}
 	}
 	if q.getAuthCodeStmt != nil {
@@ -1526,6 +1554,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
 		}
 	}
+	if q.lockApplicationStmt != nil {
+		if cerr := q.lockApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockApplicationStmt: %w", cerr)
+		}
+	}
+	if q.lockContractStmt != nil {
+		if cerr := q.lockContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockContractStmt: %w", cerr)
+		}
+	}
 	if q.lockLibraryStmt != nil {
 		if cerr := q.lockLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockLibraryStmt: %w", cerr)
@@ -1796,6 +1834,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unbindTokensStmt: %w", cerr)
 		}
 	}
+	if q.updateApplicationStmt != nil {
+		if cerr := q.updateApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
+		}
+	}
+	if q.updateContractStmt != nil {
+		if cerr := q.updateContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateContractStmt: %w", cerr)
+		}
+	}
 	if q.useAuthCodeStmt != nil {
 		if cerr := q.useAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useAuthCodeStmt: %w", cerr)
@@ -1899,6 +1947,7 @@ type Queries struct {
 	countEventStmt                               *sql.Stmt
 	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
+	countGrantsStmt                              *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
 	deleteAdoptionsStmt                          *sql.Stmt
@@ -1951,6 +2000,7 @@ type Queries struct {
 	getAccountStmt                               *sql.Stmt
 	getAccountHandleStmt                         *sql.Stmt
 	getAdoptionStmt                              *sql.Stmt
+	getApplicationStmt                           *sql.Stmt
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
@@ -2025,6 +2075,8 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
+	lockApplicationStmt                          *sql.Stmt
+	lockContractStmt                             *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -2079,6 +2131,8 @@ type Queries struct {
 	unbindLibrariesStmt                          *sql.Stmt
 	unbindLoginsStmt                             *sql.Stmt
 	unbindTokensStmt                             *sql.Stmt
+	updateApplicationStmt                        *sql.Stmt
+	updateContractStmt                           *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -2129,6 +2183,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countEventStmt:                    q.countEventStmt,
 		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
+		countGrantsStmt:                   q.countGrantsStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
 		deleteAdoptionsStmt:               q.deleteAdoptionsStmt,
@@ -2181,6 +2236,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAccountStmt:                               q.getAccountStmt,
 		getAccountHandleStmt:                         q.getAccountHandleStmt,
 		getAdoptionStmt:                              q.getAdoptionStmt,
+		getApplicationStmt:                           q.getApplicationStmt,
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
@@ -2255,6 +2311,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
+		lockApplicationStmt:                          q.lockApplicationStmt,
+		lockContractStmt:                             q.lockContractStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -2309,6 +2367,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		unbindLoginsStmt:                             q.unbindLoginsStmt,
 		unbindTokensStmt:                             q.unbindTokensStmt,
+		updateApplicationStmt:                        q.updateApplicationStmt,
+		updateContractStmt:                           q.updateContractStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

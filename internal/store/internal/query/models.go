@@ -127,20 +127,22 @@ type Content struct {
 }
 
 type Contract struct {
-	ID             wire.ContractID
-	ApplicationID  wire.ApplicationID
-	Access         library.Access
-	PublicKey      string
-	RedirectURIs   string
-	Scope          string
-	Purpose        string
-	Terms          string
-	Privacy        string
-	GrantFor       Number
-	CreatedAt      Number
-	ExpiresAt      Number
-	DisabledAt     Number
-	DeletesLibrary Flag
+	ID              wire.ContractID
+	ApplicationID   wire.ApplicationID
+	Access          library.Access
+	PublicKey       string
+	RedirectURIs    string
+	Scope           string
+	Purpose         string
+	Terms           string
+	Privacy         string
+	GrantFor        Number
+	CreatedAt       Number
+	ExpiresAt       Number
+	DisabledAt      Number
+	DeletesLibrary  Flag
+	OldPublicKey    string
+	OldKeyExpiresAt Number
 }
 
 type Delivery struct {
