@@ -51,16 +51,33 @@ func main() {
 	}
 	unsetEmpty()
 	var c cli
-	k := kong.Parse(&c, kong.Name("carrel"), kong.Description(about), kong.UsageOnError(),
+	parser := kong.Must(&c, kong.Name("carrel"), kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.NamedMapper("path", kong.MapperFunc(decodePath)))
-	k.FatalIfErrorf(refuseNegative(k.Flags()))
-	warnOfUnknownVariables(k, &c)
-	if err := k.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "carrel:", explainDisk(err))
+	k, err := parser.Parse(os.Args[1:])
+	if err == nil {
+		err = explainMisuse(refuseNegative(k.Flags()), k)
+	} else {
+		err = explainMisuse(err, contextOf(err))
+	}
+	if err == nil {
+		warnOfUnknownVariables(k, &c)
+		err = k.Run()
+	}
+	if err != nil {
+		report(explainDisk(err), k, &c)
 		stop()
 		os.Exit(exitCode(err)) //nolint:gocritic // stop has been called
 	}
+}
+
+// report prints why a command has failed: in the log of a server whose log is JSON, and otherwise as a sentence.
+func report(err error, k *kong.Context, c *cli) {
+	if k != nil && k.Command() == "serve" && c.Serve.LogFormat == "json" {
+		newLog(c.Serve.LogFormat).Error("stopped", "error", err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "carrel:", err)
 }
 
 // exitError is an error with an exit code of its own.

@@ -50,6 +50,9 @@ CARREL_MASTER_KEYS can have the text of the master keys, in place of a file. doc
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context) (err error) {
+	log := newLog(c.LogFormat)
+	log.Info("starting", "version", readVersion().Version)
+	defer logStopping(ctx, log)()
 	if err := c.makeFolder(); err != nil {
 		return err
 	}
@@ -65,7 +68,6 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if public == "" {
 		public = urlOf(l.Addr())
 	}
-	log := newLog(c.LogFormat)
 	tune(c.database())
 	config := server.Config{
 		PublicURL: public, Database: c.database(), Blobs: c.blobs(),
@@ -92,7 +94,25 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
 	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.folder())
-	return errors.Join(s.Serve(ctx, l, secure), s.Close())
+	if err := errors.Join(s.Serve(ctx, l, secure), s.Close()); err != nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// logStopping logs that the context ends, which a signal does. The function that it returns ends that.
+func logStopping(ctx context.Context, log *slog.Logger) (end func()) {
+	logged := make(chan struct{})
+	unregister := context.AfterFunc(ctx, func() {
+		log.Info("stopping", "reason", "a signal")
+		close(logged)
+	})
+	return func() {
+		if !unregister() {
+			<-logged
+		}
+	}
 }
 
 // urlOf returns the URL of a listener as seen from this machine.
