@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
@@ -53,10 +55,13 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	log := newLog(c.LogFormat)
 	log.Info("starting", "version", readVersion().Version)
 	defer logStopping(ctx, log)()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from the start, so that one that comes early does not kill
+	defer signal.Stop(hangups)
 	if err := c.makeFolder(); err != nil {
 		return err
 	}
-	secure, err := c.tls()
+	certificate, err := c.certificate()
 	if err != nil {
 		return err
 	}
@@ -94,6 +99,11 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
 	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.folder())
+	var secure *tls.Config
+	if certificate != nil {
+		secure = certificate.Config()
+	}
+	go c.reloadOn(ctx, hangups, certificate, s, log)
 	if err := errors.Join(s.Serve(ctx, l, secure), s.Close()); err != nil {
 		return err
 	}
@@ -123,18 +133,15 @@ func urlOf(a net.Addr) string {
 	return "http://" + a.String()
 }
 
-func (c *serveCmd) tls() (*tls.Config, error) {
+// certificate returns the certificate of the server; nil if it has none.
+func (c *serveCmd) certificate() (*server.Certificate, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return nil, errors.New("--tls-cert and --tls-key go together")
 	}
 	if c.TLSCert == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	return server.OpenCertificate(c.TLSCert, c.TLSKey)
 }
 
 func newLog(format string) *slog.Logger {
