@@ -41,12 +41,14 @@ func (c *applicationAdd) Run(ctx context.Context) error {
 	if c.New {
 		a = making
 	}
-	err := c.with(ctx, a, func(clients *library.Clients) error {
+	r := recordOf("application add")
+	err := c.change(ctx, a, r, func(clients *library.Clients) error {
 		a, err := clients.AddApplication(ctx, library.Application{ID: wire.ApplicationID(c.ID), Name: c.Name,
 			About: c.About, PartnerID: c.Partner, Checked: c.Checked})
 		if err != nil {
 			return err
 		}
+		r.add("application", string(a.ID))
 		if c.JSON {
 			return printJSON(applicationOf(a))
 		}
@@ -118,7 +120,8 @@ type applicationDisable struct {
 
 // Run disables the application.
 func (c *applicationDisable) Run(ctx context.Context) error {
-	return c.with(ctx, changing, func(clients *library.Clients) error {
+	r := recordOf("application disable").add("application", c.ID)
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
 		err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return unknownApplication(c.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -29,10 +30,11 @@ Nobody has to be asked again. Servers learn of a change within a second.`
 
 // Run changes the application.
 func (c *applicationEdit) Run(ctx context.Context) error {
-	if c.Name == nil && c.About == nil && c.Checked == nil {
+	if len(c.changes()) == 0 {
 		return errors.New("there is nothing to change: give --name, --about or --checked")
 	}
-	return c.with(ctx, changing, func(clients *library.Clients) error {
+	r := recordOf("application edit").add("application", c.ID).add("changed", strings.Join(c.changes(), ","))
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
 		was, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return unknownApplication(c.ID)
@@ -66,4 +68,18 @@ func (c *applicationEdit) Run(ctx context.Context) error {
 		}
 		return printApplication(a)
 	})
+}
+
+// changes lists what the flags change.
+func (c *applicationEdit) changes() (names []string) {
+	if c.Name != nil {
+		names = append(names, "name")
+	}
+	if c.About != nil {
+		names = append(names, "about")
+	}
+	if c.Checked != nil {
+		names = append(names, "checked")
+	}
+	return names
 }

@@ -102,7 +102,8 @@ func (c *contractAdd) Run(ctx context.Context) error {
 }
 
 func (c *contractAdd) add(ctx context.Context, k library.Contract) (added library.Client, err error) {
-	err = c.with(ctx, changing, func(clients *library.Clients) error {
+	r := recordOf("contract add").add("application", c.Application)
+	err = c.change(ctx, changing, r, func(clients *library.Clients) error {
 		contract, err := clients.AddContract(ctx, k)
 		if errors.Is(err, library.ErrNotFound) {
 			return unknownApplication(c.Application)
@@ -110,6 +111,7 @@ func (c *contractAdd) add(ctx context.Context, k library.Contract) (added librar
 		if err != nil {
 			return err
 		}
+		r.add("contract", string(contract.ID)).add("key", fingerprint(contract.PublicKey))
 		added, err = clients.GetClientOfContract(ctx, contract.ID)
 		return err
 	})
@@ -255,7 +257,8 @@ type contractDisable struct {
 
 // Run disables the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
-	return c.with(ctx, changing, func(clients *library.Clients) error {
+	r := recordOf("contract disable").add("contract", c.ID)
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
 		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return unknownContract(c.ID)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,7 +65,11 @@ func (c *contractEdit) Run(ctx context.Context) error {
 	case c.Out != "" && !c.NewKey:
 		return errors.New("--out is for the private key that --new-key generates")
 	}
-	return c.with(ctx, changing, func(clients *library.Clients) error {
+	if len(c.changes()) == 0 {
+		return errors.New("there is nothing to change: say what, such as --purpose TEXT")
+	}
+	r := recordOf("contract edit").add("contract", c.ID).add("changed", strings.Join(c.changes(), ","))
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
 		client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return unknownContract(c.ID)
@@ -81,8 +86,15 @@ func (c *contractEdit) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := c.confirm(ctx, clients, client.Contract, edited); err != nil {
+		if edited.PublicKey != client.Contract.PublicKey {
+			r.add("key", fingerprint(edited.PublicKey))
+		}
+		ended, err := c.confirm(ctx, clients, client.Contract, edited)
+		if err != nil {
 			return err
+		}
+		if ended > 0 {
+			r.add("consents-ended", strconv.Itoa(ended))
 		}
 		return c.update(ctx, clients, client.Contract, edited, private)
 	})
@@ -90,9 +102,6 @@ func (c *contractEdit) Run(ctx context.Context) error {
 
 // edit returns the contract with everything that the flags change, but its keys.
 func (c *contractEdit) edit(k library.Contract, now time.Time) (library.Contract, error) {
-	if len(c.changes()) == 0 {
-		return k, errors.New("there is nothing to change: say what, such as --purpose TEXT")
-	}
 	if c.RedirectURI != nil {
 		k.RedirectURIs = c.RedirectURI
 	}
@@ -160,31 +169,33 @@ func (c *contractEdit) setKey(k *library.Contract, now time.Time) (private strin
 	return private, err
 }
 
-// confirm returns an error if people would have to be asked again, and the operator has not said that this is right.
-func (c *contractEdit) confirm(ctx context.Context, clients *library.Clients, was, edited library.Contract) error {
+// confirm returns how many consents end, and an error if there are some and the operator has not said that this is
+// right.
+func (c *contractEdit) confirm(
+	ctx context.Context, clients *library.Clients, was, edited library.Contract,
+) (ending int, err error) {
 	if was.Allowed() == edited.Allowed() {
-		return nil
+		return 0, nil
 	}
-	ending, err := clients.CountConsents(ctx, was)
-	if err != nil {
-		return err
+	if ending, err = clients.CountConsents(ctx, was); err != nil {
+		return 0, err
 	}
 	back, err := clients.CountConsents(ctx, edited)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	again := ""
 	if back > 0 {
 		again = fmt.Sprintf("; %s from before %s again", count(back, "consent"), plural(back, "counts", "count"))
 	}
 	if ending > 0 && !c.Yes {
-		return fmt.Errorf("nothing was changed: the contract would allow something else, and the people of %s would "+
+		return 0, fmt.Errorf("nothing was changed: the contract would allow something else, and the people of %s would "+
 			"have to be asked again%s. Run the command with --yes if this is right", count(ending, "consent"), again)
 	}
 	// On the standard error: the standard output may be JSON.
 	fmt.Fprintf(os.Stderr, "carrel: the contract allows something else now: %s to be asked again%s\n",
 		plural(ending, "the person of 1 consent has", fmt.Sprintf("the people of %d consents have", ending)), again)
-	return nil
+	return ending, nil
 }
 
 // update stores the contract, and the private key first, because one that cannot be written would be lost.

@@ -27,6 +27,7 @@ type cli struct {
 	Demo              demoCmd              `cmd:"" help:"Run a server and a demo clinic on this machine, for a first try and for developers."`
 	Application       applicationCmd       `cmd:"" help:"Register, change and list applications."`
 	Contract          contractCmd          `cmd:"" help:"Register, change and list what applications may ask for."`
+	Audit             auditCmd             `cmd:"" help:"List the operator's commands that were run: who, when and what."`
 	Activity          activityCmd          `cmd:"" help:"Verify the activity of libraries."`
 	Check             checkCmd             `cmd:"" help:"Compare what is stored with what the server has written."`
 	Keys              keysCmd              `cmd:"" help:"List, rotate and reset the master keys."`

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
+	if q.addAuditEntryStmt, err = db.PrepareContext(ctx, addAuditEntry); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAuditEntry: %w", err)
+	}
 	if q.addAuthCodeStmt, err = db.PrepareContext(ctx, addAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAuthCode: %w", err)
 	}
@@ -246,6 +249,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
 	}
+	if q.endAuditEntryStmt, err = db.PrepareContext(ctx, endAuditEntry); err != nil {
+		return nil, fmt.Errorf("error preparing query EndAuditEntry: %w", err)
+	}
 	if q.endAuthorizationStmt, err = db.PrepareContext(ctx, endAuthorization); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAuthorization: %w", err)
 	}
@@ -395,6 +401,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listApplicationsStmt, err = db.PrepareContext(ctx, listApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query ListApplications: %w", err)
+	}
+	if q.listAuditEntriesStmt, err = db.PrepareContext(ctx, listAuditEntries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAuditEntries: %w", err)
 	}
 	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
@@ -732,6 +741,11 @@ func (q *Queries) Close() error {
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
+		}
+	}
+	if q.addAuditEntryStmt != nil {
+		if cerr := q.addAuditEntryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuditEntryStmt: %w", cerr)
 		}
 	}
 	if q.addAuthCodeStmt != nil {
@@ -1089,6 +1103,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endAccessStmt: %w", cerr)
 		}
 	}
+	if q.endAuditEntryStmt != nil {
+		if cerr := q.endAuditEntryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endAuditEntryStmt: %w", cerr)
+		}
+	}
 	if q.endAuthorizationStmt != nil {
 		if cerr := q.endAuthorizationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endAuthorizationStmt: %w", cerr)
@@ -1337,6 +1356,11 @@ func (q *Queries) Close() error {
 	if q.listApplicationsStmt != nil {
 		if cerr := q.listApplicationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.listAuditEntriesStmt != nil {
+		if cerr := q.listAuditEntriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuditEntriesStmt: %w", cerr)
 		}
 	}
 	if q.listAuthCodesOfOlderKeyStmt != nil {
@@ -1911,6 +1935,7 @@ type Queries struct {
 	addAccountHandleStmt                         *sql.Stmt
 	addAdoptionStmt                              *sql.Stmt
 	addApplicationStmt                           *sql.Stmt
+	addAuditEntryStmt                            *sql.Stmt
 	addAuthCodeStmt                              *sql.Stmt
 	addAuthRequestStmt                           *sql.Stmt
 	addAuthorizationStmt                         *sql.Stmt
@@ -1982,6 +2007,7 @@ type Queries struct {
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
 	endAccessStmt                                *sql.Stmt
+	endAuditEntryStmt                            *sql.Stmt
 	endAuthorizationStmt                         *sql.Stmt
 	endDeliveryStmt                              *sql.Stmt
 	endDeliveryContentStmt                       *sql.Stmt
@@ -2032,6 +2058,7 @@ type Queries struct {
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
+	listAuditEntriesStmt                         *sql.Stmt
 	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
 	listAuthRequestsOfOlderKeyStmt               *sql.Stmt
 	listChainsOfOlderKeyStmt                     *sql.Stmt
@@ -2147,6 +2174,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAccountHandleStmt:              q.addAccountHandleStmt,
 		addAdoptionStmt:                   q.addAdoptionStmt,
 		addApplicationStmt:                q.addApplicationStmt,
+		addAuditEntryStmt:                 q.addAuditEntryStmt,
 		addAuthCodeStmt:                   q.addAuthCodeStmt,
 		addAuthRequestStmt:                q.addAuthRequestStmt,
 		addAuthorizationStmt:              q.addAuthorizationStmt,
@@ -2218,6 +2246,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
 		endAccessStmt:                                q.endAccessStmt,
+		endAuditEntryStmt:                            q.endAuditEntryStmt,
 		endAuthorizationStmt:                         q.endAuthorizationStmt,
 		endDeliveryStmt:                              q.endDeliveryStmt,
 		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
@@ -2268,6 +2297,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
+		listAuditEntriesStmt:                         q.listAuditEntriesStmt,
 		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
 		listAuthRequestsOfOlderKeyStmt:               q.listAuthRequestsOfOlderKeyStmt,
 		listChainsOfOlderKeyStmt:                     q.listChainsOfOlderKeyStmt,

@@ -44,6 +44,15 @@ type Application struct {
 	DisabledAt Number
 }
 
+type AuditEntry struct {
+	ID       string
+	At       Number
+	Operator string
+	Command  string
+	Details  string
+	Outcome  string
+}
+
 type AuthCode struct {
 	Hash          seal.Hash
 	GrantID       library.GrantID
