@@ -53,7 +53,6 @@ CARREL_MASTER_KEYS can have the text of the master keys, in place of a file. doc
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context) (err error) {
 	log := newLog(c.LogFormat)
-	log.Info("starting", "version", readVersion().Version)
 	defer logStopping(ctx, log)()
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // from the start, so that one that comes early does not kill
@@ -98,7 +97,8 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
-	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.folder())
+	log.Info("serving", "version", readVersion().Version, "address", l.Addr().String(), "publicURL", public,
+		"data", c.folder())
 	var secure *tls.Config
 	if certificate != nil {
 		secure = certificate.Config()

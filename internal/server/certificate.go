@@ -55,8 +55,8 @@ func (c *Certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// SetMedMijCertificate replaces the certificate and the key, in PEM, that the node shows to providers, and returns until
-// when it is valid. After an error the present one stays in use.
+// SetMedMijCertificate replaces the certificate and the key, in PEM, that the node shows to providers, and returns
+// until when it is valid. After an error the present one stays in use.
 func (s *Server) SetMedMijCertificate(certificate, key []byte) (until time.Time, err error) {
 	if s.providers.medmij == nil {
 		return time.Time{}, errors.New("the server is not part of MedMij")
