@@ -13,6 +13,7 @@ import (
 
 type applicationCmd struct {
 	Add     applicationAdd     `cmd:"" help:"Register an application."`
+	Edit    applicationEdit    `cmd:"" help:"Change what people are told of an application."`
 	List    applicationList    `cmd:"" help:"List all applications."`
 	Show    applicationShow    `cmd:"" help:"Show one application and its contracts."`
 	Disable applicationDisable `cmd:"" help:"Disable an application and all its contracts at once."`
@@ -40,12 +41,14 @@ func (c *applicationAdd) Run(ctx context.Context) error {
 	if c.New {
 		a = making
 	}
-	err := c.with(ctx, a, func(clients *library.Clients) error {
+	r := recordOf("application add")
+	err := c.change(ctx, a, r, func(clients *library.Clients) error {
 		a, err := clients.AddApplication(ctx, library.Application{ID: wire.ApplicationID(c.ID), Name: c.Name,
 			About: c.About, PartnerID: c.Partner, Checked: c.Checked})
 		if err != nil {
 			return err
 		}
+		r.add("application", string(a.ID))
 		if c.JSON {
 			return printJSON(applicationOf(a))
 		}
@@ -85,30 +88,28 @@ type applicationShow struct {
 // Run shows one application.
 func (c *applicationShow) Run(ctx context.Context) error {
 	return c.with(ctx, reading, func(clients *library.Clients) error {
-		list, err := clients.ListApplications(ctx)
+		a, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
+		if errors.Is(err, library.ErrNotFound) {
+			return unknownApplication(c.ID)
+		}
 		if err != nil {
 			return err
 		}
-		for _, a := range list {
-			if string(a.ID) != c.ID {
-				continue
-			}
-			contracts, err := clients.ListContracts(ctx, a.ID)
-			if err != nil {
-				return err
-			}
-			if c.JSON {
-				return printJSON(struct {
-					applicationView
-					Contracts []contractView `json:"contracts"`
-				}{applicationOf(a), views(contracts, contractOf)})
-			}
-			if err := printApplications([]library.Application{a}); err != nil {
-				return err
-			}
-			return printContracts(contracts)
+		contracts, err := listClients(ctx, clients, a.ID)
+		if err != nil {
+			return err
 		}
-		return fmt.Errorf("no application has the id %s", c.ID)
+		if c.JSON {
+			return printJSON(struct {
+				applicationView
+				Contracts []contractView `json:"contracts"`
+			}{applicationOf(a), views(contracts, contractOf)})
+		}
+		if err := printApplication(a); err != nil {
+			return err
+		}
+		fmt.Println()
+		return printContracts(contracts)
 	})
 }
 
@@ -119,10 +120,11 @@ type applicationDisable struct {
 
 // Run disables the application.
 func (c *applicationDisable) Run(ctx context.Context) error {
-	return c.with(ctx, changing, func(clients *library.Clients) error {
+	r := recordOf("application disable").add("application", c.ID)
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
 		err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
-			return fmt.Errorf("no application has the id %s", c.ID)
+			return unknownApplication(c.ID)
 		}
 		if err != nil {
 			return fmt.Errorf("disable application %s: %w", c.ID, err)
@@ -151,6 +153,29 @@ func printApplications(list []library.Application) error {
 		return fmt.Sprintf("%s\t%s\t%s\t%s", v.ID, v.Name, v.Created.Format(time.DateOnly), state(v.Disabled))
 	}
 	return printTable(views(list, applicationOf), "APPLICATION ID\tNAME\tCREATED\tSTATE", row)
+}
+
+// printApplication prints everything that is stored of an application.
+func printApplication(a library.Application) error {
+	v := applicationOf(a)
+	checked := "no: the pages say so"
+	if v.Checked {
+		checked = "yes"
+	}
+	return printDetails([]detail{
+		{"application", string(v.ID)},
+		{"name", v.Name},
+		{"about", v.About},
+		{"checked", checked},
+		{"partner", v.Partner},
+		{"created", v.Created.Format(time.DateOnly)},
+		{"state", state(v.Disabled)},
+	})
+}
+
+// unknownApplication says that there is no such application, and what to do.
+func unknownApplication(id string) error {
+	return fmt.Errorf("no application has the id %s. To see those that there are: carrel application list", id)
 }
 
 func ifSet(t time.Time) *time.Time {

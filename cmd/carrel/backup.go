@@ -37,6 +37,9 @@ func (c *backupCmd) Run(ctx context.Context) error {
 		ReplaceNewer: c.ReplaceNewer, Folder: c.Folder,
 	})
 	printMissing(made.Missing)
+	if err == nil {
+		recordOf("backup").add("folder", c.Folder).ran(ctx, &c.stores, nil)
+	}
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 
 type contractCmd struct {
 	Add     contractAdd     `cmd:"" help:"Register a contract and generate its key pair."`
+	Edit    contractEdit    `cmd:"" help:"Change a contract: its texts, redirect URIs, key, or what it allows."`
 	List    contractList    `cmd:"" help:"List contracts."`
 	Show    contractShow    `cmd:"" help:"Show one contract."`
 	Disable contractDisable `cmd:"" help:"Disable a contract at once."`
@@ -91,7 +92,7 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	if c.JSON {
 		return printJSON(withKey(added, private))
 	}
-	if err := printContracts([]library.Contract{added}); err != nil {
+	if err := printContracts([]library.Client{added}); err != nil {
 		return err
 	}
 	if private != "" {
@@ -100,18 +101,24 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *contractAdd) add(ctx context.Context, k library.Contract) (added library.Contract, err error) {
-	err = c.with(ctx, changing, func(clients *library.Clients) error {
-		added, err = clients.AddContract(ctx, k)
+func (c *contractAdd) add(ctx context.Context, k library.Contract) (added library.Client, err error) {
+	r := recordOf("contract add").add("application", c.Application)
+	err = c.change(ctx, changing, r, func(clients *library.Clients) error {
+		contract, err := clients.AddContract(ctx, k)
 		if errors.Is(err, library.ErrNotFound) {
-			return fmt.Errorf("no application has the id %s", c.Application)
+			return unknownApplication(c.Application)
 		}
+		if err != nil {
+			return err
+		}
+		r.add("contract", string(contract.ID)).add("key", fingerprint(contract.PublicKey))
+		added, err = clients.GetClientOfContract(ctx, contract.ID)
 		return err
 	})
 	return added, err
 }
 
-func withKey(k library.Contract, private string) contractView {
+func withKey(k library.Client, private string) contractView {
 	v := contractOf(k)
 	v.PrivateKey = private
 	return v
@@ -123,7 +130,7 @@ func (c *contractAdd) addTo(ctx context.Context, k library.Contract, private str
 	if private == "" {
 		return errors.New("--out is for the private key, and --public-key says that you have one")
 	}
-	var added library.Contract
+	var added library.Client
 	err := outfile.CreateSecret(c.Out, func(w io.Writer) (err error) {
 		if added, err = c.add(ctx, k); err != nil {
 			return err
@@ -143,7 +150,7 @@ func (c *contractAdd) addTo(ctx context.Context, k library.Contract, private str
 	if c.JSON {
 		return printJSON(contractOf(added))
 	}
-	if err := printContracts([]library.Contract{added}); err != nil {
+	if err := printContracts([]library.Client{added}); err != nil {
 		return err
 	}
 	fmt.Printf("\nThe private key is in %s, which only you can read. Give it to the developer by a safe way.\n", c.Out)
@@ -174,12 +181,17 @@ func (c *contractAdd) key(k *library.Contract) (private string, err error) {
 		k.PublicKey = string(text)
 		return "", nil
 	}
+	k.PublicKey, private, err = newKeyPair()
+	return private, err
+}
+
+// newKeyPair returns a new key pair in PEM.
+func newKeyPair() (public, private string, err error) {
 	pair, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
 	if err != nil {
-		return "", fmt.Errorf("generate key pair: %w", err)
+		return "", "", fmt.Errorf("generate key pair: %w", err)
 	}
-	k.PublicKey = string(wire.MarshalPublicKey(&pair.PublicKey))
-	return string(wire.MarshalPrivateKey(pair)), nil
+	return string(wire.MarshalPublicKey(&pair.PublicKey)), string(wire.MarshalPrivateKey(pair)), nil
 }
 
 // textOf returns the text of an option: the option itself or, after an @, the text of a file.
@@ -204,7 +216,7 @@ type contractList struct {
 // Run lists the contracts.
 func (c *contractList) Run(ctx context.Context) error {
 	return c.with(ctx, reading, func(clients *library.Clients) error {
-		list, err := clients.ListContracts(ctx, wire.ApplicationID(c.Application))
+		list, err := listClients(ctx, clients, wire.ApplicationID(c.Application))
 		if err != nil {
 			return err
 		}
@@ -226,15 +238,15 @@ func (c *contractShow) Run(ctx context.Context) error {
 	return c.with(ctx, reading, func(clients *library.Clients) error {
 		client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
-			return fmt.Errorf("no contract has the id %s", c.ID)
+			return unknownContract(c.ID)
 		}
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(contractOf(client.Contract))
+			return printJSON(contractOf(client))
 		}
-		return printContracts([]library.Contract{client.Contract})
+		return printContract(client)
 	})
 }
 
@@ -245,10 +257,11 @@ type contractDisable struct {
 
 // Run disables the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
-	return c.with(ctx, changing, func(clients *library.Clients) error {
+	r := recordOf("contract disable").add("contract", c.ID)
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
 		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
-			return fmt.Errorf("no contract has the id %s", c.ID)
+			return unknownContract(c.ID)
 		}
 		if err != nil {
 			return fmt.Errorf("disable contract %s: %w", c.ID, err)
@@ -256,35 +269,4 @@ func (c *contractDisable) Run(ctx context.Context) error {
 		fmt.Println("Disabled. Its requests are refused from now on; what people have in their libraries stays.")
 		return nil
 	})
-}
-
-type contractView struct {
-	ID           wire.ContractID    `json:"contractId"`
-	Application  wire.ApplicationID `json:"applicationId"`
-	Access       string             `json:"access"`
-	RedirectURIs []string           `json:"redirectUris"`
-	Purpose      string             `json:"purpose,omitempty"`
-	Deletes      bool               `json:"deletesLibrary,omitempty"`
-	PublicKey    string             `json:"publicKey"`
-	PrivateKey   string             `json:"privateKey,omitempty"`
-	Expires      time.Time          `json:"expires"`
-	Disabled     *time.Time         `json:"disabled,omitempty"`
-}
-
-func contractOf(k library.Contract) contractView {
-	access := "write"
-	if k.Access == library.Read {
-		access = "read"
-	}
-	return contractView{ID: k.ID, Application: k.Application, Access: access, RedirectURIs: k.RedirectURIs,
-		Purpose: k.Purpose, Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt,
-		Disabled: ifSet(k.DisabledAt)}
-}
-
-func printContracts(list []library.Contract) error {
-	row := func(v contractView) string {
-		expires := v.Expires.Format(time.DateOnly)
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", v.ID, v.Access, v.Application, expires, state(v.Disabled))
-	}
-	return printTable(views(list, contractOf), "CONTRACT ID\tACCESS\tAPPLICATION ID\tEXPIRES\tSTATE", row)
 }

@@ -111,6 +111,10 @@ func (c *installationAccept) Run(ctx context.Context) error {
 	}
 	options := server.AcceptOptions{Confirmed: c.Yes.given, Foreign: c.Yes.ids}
 	a, err := server.AcceptInstallation(ctx, c.config(), options)
+	if c.Yes.given && len(a.Changes) > 0 && err == nil {
+		recordOf("installation accept").add("installation", a.Installation).
+			add("foreign", strings.Join(a.Foreign, ",")).ran(ctx, &c.stores, nil)
+	}
 	if len(a.Changes) == 0 {
 		if err == nil {
 			fmt.Printf("The database, the folder of large contents and the master keys belong to installation %s "+

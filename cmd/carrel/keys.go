@@ -88,6 +88,10 @@ func (c *keysRotate) Run(ctx context.Context) error {
 		return err
 	}
 	r, err := server.RotateKeys(ctx, c.config(), server.RotateOptions{AddOnly: c.AddOnly, DropOld: c.DropOld})
+	if err == nil || r.Added != "" {
+		recordOf("keys rotate").add("added", r.Added).add("newest", r.Newest).
+			add("dropped", strings.Join(r.Dropped, ",")).ran(ctx, &c.stores, err)
+	}
 	if r.Added != "" {
 		fmt.Printf("Added key %s to %s. Back up the file.\n", r.Added, c.masterKeyFile())
 	}
@@ -139,7 +143,9 @@ func (c *keysReset) Run(ctx context.Context) error {
 	refusal := c.refusal(r)
 	verb := "would be"
 	if c.Yes.given && refusal == nil {
-		if err := server.ResetKeys(ctx, c.config()); err != nil {
+		err := server.ResetKeys(ctx, c.config())
+		recordOf("keys reset").add("newest", r.Newest).ran(ctx, &c.stores, err)
+		if err != nil {
 			return err
 		}
 		verb = "was"

@@ -25,8 +25,9 @@ Each command has --help with an example.`
 type cli struct {
 	Serve             serveCmd             `cmd:"" help:"Run the server."`
 	Demo              demoCmd              `cmd:"" help:"Run a server and a demo clinic on this machine, for a first try and for developers."`
-	Application       applicationCmd       `cmd:"" help:"Register and list applications."`
-	Contract          contractCmd          `cmd:"" help:"Register and list what applications may ask for."`
+	Application       applicationCmd       `cmd:"" help:"Register, change and list applications."`
+	Contract          contractCmd          `cmd:"" help:"Register, change and list what applications may ask for."`
+	Audit             auditCmd             `cmd:"" help:"List the operator's commands that were run: who, when and what."`
 	Activity          activityCmd          `cmd:"" help:"Verify the activity of libraries."`
 	Check             checkCmd             `cmd:"" help:"Compare what is stored with what the server has written."`
 	Keys              keysCmd              `cmd:"" help:"List, rotate and reset the master keys."`
@@ -51,16 +52,33 @@ func main() {
 	}
 	unsetEmpty()
 	var c cli
-	k := kong.Parse(&c, kong.Name("carrel"), kong.Description(about), kong.UsageOnError(),
+	parser := kong.Must(&c, kong.Name("carrel"), kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.NamedMapper("path", kong.MapperFunc(decodePath)))
-	k.FatalIfErrorf(refuseNegative(k.Flags()))
-	warnOfUnknownVariables(k, &c)
-	if err := k.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "carrel:", explainDisk(err))
+	k, err := parser.Parse(os.Args[1:])
+	if err == nil {
+		err = explainMisuse(refuseNegative(k.Flags()), k)
+	} else {
+		err = explainMisuse(err, contextOf(err))
+	}
+	if err == nil {
+		warnOfUnknownVariables(k, &c)
+		err = k.Run()
+	}
+	if err != nil {
+		report(explainDisk(err), k, &c)
 		stop()
 		os.Exit(exitCode(err)) //nolint:gocritic // stop has been called
 	}
+}
+
+// report prints why a command has failed: in the log of a server whose log is JSON, and otherwise as a sentence.
+func report(err error, k *kong.Context, c *cli) {
+	if k != nil && k.Command() == "serve" && c.Serve.LogFormat == "json" {
+		newLog(c.Serve.LogFormat).Error("stopped", "error", err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "carrel:", err)
 }
 
 // exitError is an error with an exit code of its own.
@@ -99,7 +117,7 @@ func decodePath(d *kong.DecodeContext, target reflect.Value) error {
 // refuseNegative returns an error if a flag is a negative time, size or number: none of them means anything.
 func refuseNegative(flags []*kong.Flag) error {
 	for _, f := range flags {
-		if v := f.Target; v.CanInt() && v.Int() < 0 {
+		if v := reflect.Indirect(f.Target); v.CanInt() && v.Int() < 0 {
 			variable := ""
 			if len(f.Envs) > 0 {
 				variable = fmt.Sprintf(" (%s)", f.Envs[0])

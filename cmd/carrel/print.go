@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -33,6 +34,20 @@ func printTable[V any](list []V, head string, row func(V) string) error {
 	_, _ = fmt.Fprintln(w, head)
 	for _, v := range list {
 		_, _ = fmt.Fprintln(w, row(v))
+	}
+	return w.Flush()
+}
+
+// detail is a line about one thing.
+type detail struct{ name, value string }
+
+// printDetails prints what is known of one thing, a line for each detail that it has.
+func printDetails(list []detail) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	for _, d := range list {
+		if d.value != "" {
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", d.name, strings.ReplaceAll(d.value, "\n", "\n\t"))
+		}
 	}
 	return w.Flush()
 }

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
@@ -50,10 +52,15 @@ CARREL_MASTER_KEYS can have the text of the master keys, in place of a file. doc
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context) (err error) {
+	log := newLog(c.LogFormat)
+	defer logStopping(ctx, log)()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from the start, so that one that comes early does not kill
+	defer signal.Stop(hangups)
 	if err := c.makeFolder(); err != nil {
 		return err
 	}
-	secure, err := c.tls()
+	certificate, err := c.certificate()
 	if err != nil {
 		return err
 	}
@@ -65,7 +72,6 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if public == "" {
 		public = urlOf(l.Addr())
 	}
-	log := newLog(c.LogFormat)
 	tune(c.database())
 	config := server.Config{
 		PublicURL: public, Database: c.database(), Blobs: c.blobs(),
@@ -91,8 +97,32 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	_ = os.Unsetenv("CARREL_MASTER_KEYS")
-	log.Info("serving", "address", l.Addr().String(), "publicURL", public, "data", c.folder())
-	return errors.Join(s.Serve(ctx, l, secure), s.Close())
+	log.Info("serving", "version", readVersion().Version, "address", l.Addr().String(), "publicURL", public,
+		"data", c.folder())
+	var secure *tls.Config
+	if certificate != nil {
+		secure = certificate.Config()
+	}
+	go c.reloadOn(ctx, hangups, certificate, s, log)
+	if err := errors.Join(s.Serve(ctx, l, secure), s.Close()); err != nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// logStopping logs that the context ends, which a signal does. The function that it returns ends that.
+func logStopping(ctx context.Context, log *slog.Logger) (end func()) {
+	logged := make(chan struct{})
+	unregister := context.AfterFunc(ctx, func() {
+		log.Info("stopping", "reason", "a signal")
+		close(logged)
+	})
+	return func() {
+		if !unregister() {
+			<-logged
+		}
+	}
 }
 
 // urlOf returns the URL of a listener as seen from this machine.
@@ -103,18 +133,15 @@ func urlOf(a net.Addr) string {
 	return "http://" + a.String()
 }
 
-func (c *serveCmd) tls() (*tls.Config, error) {
+// certificate returns the certificate of the server; nil if it has none.
+func (c *serveCmd) certificate() (*server.Certificate, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return nil, errors.New("--tls-cert and --tls-key go together")
 	}
 	if c.TLSCert == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("load certificate: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	return server.OpenCertificate(c.TLSCert, c.TLSKey)
 }
 
 func newLog(format string) *slog.Logger {

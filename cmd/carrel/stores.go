@@ -144,6 +144,16 @@ func (s *stores) open(ctx context.Context, a access) (*store.DB, error) {
 	return db, nil
 }
 
+// change runs f as [stores.with] does, and records it in the audit log.
+func (s *stores) change(ctx context.Context, a access, r *record, f func(*library.Clients) error) error {
+	db, err := s.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	err = r.run(ctx, db, func() error { return f(library.NewClients(db, db, time.Now)) })
+	return errors.Join(err, db.Close())
+}
+
 // with runs f on the registry of applications and contracts.
 func (s *stores) with(ctx context.Context, a access, f func(*library.Clients) error) error {
 	db, err := s.open(ctx, a)

@@ -340,6 +340,9 @@ func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code strin
 	if err != nil {
 		return nil, fmt.Errorf("get client of request: %w", err)
 	}
+	if !client.Contract.AllowsRedirect(request.RedirectURI) { // the operator has taken it away since
+		return nil, fmt.Errorf("redirect URI of the request is not registered any more: %w", ErrNotFound)
+	}
 	now := c.now()
 	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now), code: secret}
 	switch {

@@ -49,6 +49,16 @@ type ClientStore interface {
 	ListApplications(ctx context.Context) ([]Application, error)
 	// ListContracts is ordered by creation, then id. An empty application means all.
 	ListContracts(ctx context.Context, application wire.ApplicationID) ([]Contract, error)
+	// GetApplication returns ErrNotFound for an unknown id.
+	GetApplication(ctx context.Context, id wire.ApplicationID) (Application, error)
+	// UpdateApplication stores the name, the line about who is behind it, and whether that was checked. It returns
+	// ErrNotFound for an unknown id, and ErrChanged if the application is not as in was.
+	UpdateApplication(ctx context.Context, was, a Application) error
+	// UpdateContract stores everything but the id, the application, and when it was made and disabled. It
+	// returns ErrNotFound for an unknown id, and ErrChanged if the contract is not as in was.
+	UpdateContract(ctx context.Context, was, c Contract) error
+	// CountGrants counts the grants in force at a time that cover what the contract allows.
+	CountGrants(ctx context.Context, c Contract, at time.Time) (int, error)
 	// DisableApplication and DisableContract return ErrNotFound for unknown ids. If it is
 	// disabled already, the first time stays.
 	DisableApplication(ctx context.Context, id wire.ApplicationID, at time.Time) error
@@ -102,16 +112,16 @@ func (c *Clients) getActive(ctx context.Context, id wire.ClientID) (Client, erro
 	return client, nil
 }
 
-// publicKey returns the contract's public key.
-func (c *Clients) publicKey(k Contract) (*rsa.PublicKey, error) {
+// parseKey parses one of the contract's public keys.
+func (c *Clients) parseKey(k Contract, text string) (*rsa.PublicKey, error) {
 	now := c.now()
-	if key, known := c.keyCache.get(k.PublicKey, now); known {
+	if key, known := c.keyCache.get(text, now); known {
 		return key, nil
 	}
-	key, err := wire.ParsePublicKey([]byte(k.PublicKey))
+	key, err := wire.ParsePublicKey([]byte(text))
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: %w", k.ID, err)
 	}
-	c.keyCache.put(k.PublicKey, key, now)
+	c.keyCache.put(text, key, now)
 	return key, nil
 }

@@ -23,11 +23,15 @@ type Contract struct {
 	ID          wire.ContractID
 	Application wire.ApplicationID
 	Access      Access
-	// PublicKey is the PEM text of the key that verifies the contract's requests and for which
-	// the files that it reads are encrypted.
-	PublicKey    string
-	RedirectURIs []string
-	Scope        Scope
+	// PublicKey is the PEM text of the key that verifies the contract's requests. A file that the contract
+	// reads is encrypted for the key that verified the request.
+	PublicKey string
+	// OldPublicKey is the key before PublicKey. It verifies requests too until OldKeyExpiresAt. Both are empty if the
+	// contract has had one key only.
+	OldPublicKey    string
+	OldKeyExpiresAt time.Time
+	RedirectURIs    []string
+	Scope           Scope
 	// Purpose is a sentence of the application's, which the person is shown as its words.
 	Purpose string
 	// Terms and Privacy are plain texts, or https URLs of the application's.

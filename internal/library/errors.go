@@ -19,6 +19,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists says that there is a thing of that name already.
 	ErrExists = errors.New("already exists")
+	// ErrChanged says that a thing is not any more as the caller has read it.
+	ErrChanged = errors.New("was changed meanwhile")
 	// ErrReplayed says that a nonce has been used before.
 	ErrReplayed = errors.New("nonce has been used before")
 	// ErrUsed says that something that counts once has been used already.

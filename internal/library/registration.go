@@ -51,8 +51,8 @@ func (c *Clients) AddApplication(ctx context.Context, application Application) (
 	if !wire.ValidID(string(application.ID)) {
 		return Application{}, fmt.Errorf("application id %q: want letters and digits only", application.ID)
 	}
-	if application.Name = strings.TrimSpace(application.Name); application.Name == "" {
-		return Application{}, errors.New("an application needs a name: people see it when they are asked")
+	if err := checkName(&application); err != nil {
+		return Application{}, err
 	}
 	if application.PartnerID == "" {
 		application.PartnerID = string(application.ID)
@@ -79,22 +79,8 @@ func (c *Clients) AddContract(ctx context.Context, contract Contract) (Contract,
 	if !wire.ValidID(string(contract.ID)) {
 		return Contract{}, fmt.Errorf("contract id %q: want letters and digits only", contract.ID)
 	}
-	if contract.Access != Read && contract.Access != Write {
-		return Contract{}, fmt.Errorf("access type %q: want %q (read) or %q (write)", contract.Access, Read, Write)
-	}
-	if contract.Access == Read && !contract.Scope.Raw && !contract.Scope.Mapped {
-		contract.Scope.Raw, contract.Scope.Mapped = true, true
-	}
-	if _, err := wire.ParsePublicKey([]byte(contract.PublicKey)); err != nil {
+	if err := checkContract(&contract); err != nil {
 		return Contract{}, err
-	}
-	if len(contract.RedirectURIs) == 0 {
-		return Contract{}, errors.New("a contract needs a redirect URI: people are sent there when they have answered")
-	}
-	for _, uri := range contract.RedirectURIs {
-		if err := checkRedirectURI(uri); err != nil {
-			return Contract{}, err
-		}
 	}
 	contract.CreatedAt = c.now()
 	if contract.ExpiresAt.IsZero() {
@@ -104,4 +90,35 @@ func (c *Clients) AddContract(ctx context.Context, contract Contract) (Contract,
 		return Contract{}, fmt.Errorf("add contract %s: %w", contract.ID, err)
 	}
 	return contract, nil
+}
+
+// checkName tidies the name of an application, and returns an error if it has none.
+func checkName(a *Application) error {
+	if a.Name = strings.TrimSpace(a.Name); a.Name == "" {
+		return errors.New("an application needs a name: people see it when they are asked")
+	}
+	return nil
+}
+
+// checkContract returns an error for the first member of a contract that is not valid. It gives a read contract without
+// a scope all raw and mapped files.
+func checkContract(k *Contract) error {
+	if k.Access != Read && k.Access != Write {
+		return fmt.Errorf("access type %q: want %q (read) or %q (write)", k.Access, Read, Write)
+	}
+	if k.Access == Read && !k.Scope.Raw && !k.Scope.Mapped {
+		k.Scope.Raw, k.Scope.Mapped = true, true
+	}
+	if _, err := wire.ParsePublicKey([]byte(k.PublicKey)); err != nil {
+		return err
+	}
+	if len(k.RedirectURIs) == 0 {
+		return errors.New("a contract needs a redirect URI: people are sent there when they have answered")
+	}
+	for _, uri := range k.RedirectURIs {
+		if err := checkRedirectURI(uri); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -56,14 +56,26 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedRequest, er
 	if req.Client, err = c.getActive(ctx, id); err != nil {
 		return nil, err
 	}
-	if req.key, err = c.publicKey(req.Contract); err != nil {
+	if req.key, err = c.verifySignature(token, req.Contract); err != nil {
 		return nil, err
-	}
-	if err := token.Verify(req.key); err != nil {
-		return nil, InvalidRequest("bearer token signature").Because(err)
 	}
 	req.nonce = Nonce{Client: id, Value: req.Claims.Nonce, ForgetAt: sent.Add(window + time.Second)}
 	return req, nil
+}
+
+// verifySignature verifies a token with the contract's keys, and returns the one that signed it.
+func (c *Clients) verifySignature(token *wire.Token, k Contract) (*rsa.PublicKey, error) {
+	var refused error
+	for _, text := range k.keys(c.now()) {
+		key, err := c.parseKey(k, text)
+		if err != nil {
+			return nil, err
+		}
+		if refused = token.Verify(key); refused == nil {
+			return key, nil
+		}
+	}
+	return nil, InvalidRequest("bearer token signature").Because(refused)
 }
 
 // UseNonce uses the request's nonce up, unless that has been done. It refuses a nonce that was
@@ -110,8 +122,8 @@ func (req *SignedRequest) replayed(err error) error {
 	return err
 }
 
-// Descriptor parses a push's FileDescriptor and verifies it with the key of the request's
-// contract. It refuses it with RefusedParameter, or with the error of [wire.ParseDescriptor].
+// Descriptor parses a push's FileDescriptor and verifies it with the key that signed the
+// request. It refuses it with RefusedParameter, or with the error of [wire.ParseDescriptor].
 func (req *SignedRequest) Descriptor(text string) (*wire.Descriptor, error) {
 	if text == "" {
 		return nil, InvalidParameter("FileDescriptor is required")
@@ -133,7 +145,8 @@ func (req *SignedRequest) Descriptor(text string) (*wire.Descriptor, error) {
 	return wire.ParseDescriptor(claims.Metadata)
 }
 
-// Key returns the contract's public key, for which the files that it reads are encrypted.
+// Key returns the contract's public key that signed the request. Files that it reads are encrypted for that: while the
+// contract has two keys, a program has the one with which it signs.
 func (req *SignedRequest) Key() *rsa.PublicKey { return req.key }
 
 // ContractDetails returns what the contract's own application may know of it.

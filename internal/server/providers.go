@@ -17,6 +17,8 @@ import (
 type providers struct {
 	// set selects the network by the key of a provider.
 	set *provider.Networks
+	// medmij is MedMij's network; nil if the operator has not configured it.
+	medmij *medmij.Network
 	// listers list the sources of the networks.
 	listers []catalogue.SourceLister
 	// run has the background tasks of the networks. Each runs until its context ends.
@@ -34,6 +36,7 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.medmij = network
 		networks["medmij"] = network
 		p.listers = append(p.listers, &medmijLister{network: network, names: names})
 		p.run = append(p.run, network.Run)

@@ -51,7 +51,9 @@ func (db *DB) AddContract(ctx context.Context, contract library.Contract) error 
 			ExpiresAt:     toMillis(contract.ExpiresAt),
 			DisabledAt:    toMillis(contract.DisabledAt),
 
-			DeletesLibrary: query.Flag(contract.DeletesLibrary),
+			DeletesLibrary:  query.Flag(contract.DeletesLibrary),
+			OldPublicKey:    validText(contract.OldPublicKey),
+			OldKeyExpiresAt: toMillis(contract.OldKeyExpiresAt),
 		})
 	})
 }
@@ -150,7 +152,9 @@ func toContract(row query.Contract) (library.Contract, error) {
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		DisabledAt:  fromMillis(row.DisabledAt),
 
-		DeletesLibrary: bool(row.DeletesLibrary),
+		DeletesLibrary:  bool(row.DeletesLibrary),
+		OldPublicKey:    row.OldPublicKey,
+		OldKeyExpiresAt: fromMillis(row.OldKeyExpiresAt),
 	}
 	if err := decode(row.RedirectURIs, &contract.RedirectURIs); err != nil {
 		return library.Contract{}, err

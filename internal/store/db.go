@@ -30,6 +30,7 @@ func (db *DB) UseBoxes(boxes *delivery.Boxes) { db.boxes = boxes }
 
 var _ interface {
 	library.ClientStore
+	library.AuditStore
 	library.NonceStore
 	library.SigningKeyStore
 	library.LibraryStore

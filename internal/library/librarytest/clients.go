@@ -106,6 +106,62 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 	})
 }
 
+// TestClientUpdates tests how a library.ClientStore changes applications and contracts.
+func TestClientUpdates(t *testing.T, open func(t *testing.T) Store) {
+	t.Run("changes an application", func(t *testing.T) {
+		f := NewFixture(t, open)
+		was := f.AnyApplication()
+		want := was
+		want.Name, want.About, want.Checked = "Another \x00 name", "", false
+		Must(t, f.UpdateApplication(Ctx, was, want))
+		want.Name = "Another \uFFFD name"
+		Same(t, "application", Value(f.GetApplication(Ctx, was.ID))(t), want)
+		WantErr(t, "from before", f.UpdateApplication(Ctx, was, was), library.ErrChanged)
+		WantErr(t, "unknown", f.UpdateApplication(Ctx, library.Application{ID: "none"}, was), library.ErrNotFound)
+		_, err := f.GetApplication(Ctx, "none")
+		WantErr(t, "unknown", err, library.ErrNotFound)
+		Same(t, "application after refusals", Value(f.GetApplication(Ctx, was.ID))(t), want)
+	})
+	t.Run("changes a contract", func(t *testing.T) {
+		f := NewFixture(t, open)
+		client, other := f.AnyClient(library.Read), f.AnyClient(library.Read)
+		was := client.Contract
+		want := was
+		want.Access, want.Scope, want.DeletesLibrary = library.Write, library.Scope{}, true
+		want.PublicKey, want.OldPublicKey, want.OldKeyExpiresAt = "new", was.PublicKey, Later(time.Hour)
+		want.RedirectURIs, want.Purpose, want.Terms, want.Privacy = []string{"https://b.example/b"}, "p", "t", "y"
+		want.GrantFor, want.ExpiresAt = time.Hour, Later(2*time.Hour)
+		Must(t, f.UpdateContract(Ctx, was, want))
+		Same(t, "contract", Value(f.GetClient(Ctx, client.ID()))(t).Contract, want)
+		WantErr(t, "from before", f.UpdateContract(Ctx, was, was), library.ErrChanged)
+		WantErr(t, "unknown", f.UpdateContract(Ctx, library.Contract{ID: "none"}, was), library.ErrNotFound)
+		Same(t, "contract after refusals", Value(f.GetClient(Ctx, client.ID()))(t).Contract, want)
+		Same(t, "another", Value(f.GetClient(Ctx, other.ID()))(t), other)
+	})
+	t.Run("changes for one of many at once", func(t *testing.T) {
+		f := NewFixture(t, open)
+		was := f.AnyClient(library.Write).Contract
+		OneWins(t, "change", Race(10, func(i int) error {
+			k := was
+			k.Purpose = AnyID()
+			return f.UpdateContract(Ctx, was, k)
+		}), library.ErrChanged)
+	})
+	t.Run("counts the grants that cover a contract", func(t *testing.T) {
+		f := NewFixture(t, open)
+		c, p := f.AnyClient(library.Write), f.AnyPerson()
+		f.Approve(p, c)
+		f.Approve(p, f.AnyClient(library.Write))
+		revoked, _, _ := f.Approve(f.AnyPerson(), c)
+		Same(t, "two in force", Value(f.CountGrants(Ctx, c.Contract, Now))(t), 2)
+		Must(t, f.RevokeGrant(Ctx, revoked.Library, revoked.ID, Now, AnyEvent(revoked.Library)))
+		Same(t, "in force", Value(f.CountGrants(Ctx, c.Contract, Now))(t), 1)
+		Same(t, "expired", Value(f.CountGrants(Ctx, c.Contract, Later(100*365*24*time.Hour)))(t), 0)
+		c.Contract.DeletesLibrary = true
+		Same(t, "for something else", Value(f.CountGrants(Ctx, c.Contract, Now))(t), 0)
+	})
+}
+
 // TestNonces tests a library.NonceStore.
 func TestNonces(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("takes a nonce once for each client", func(t *testing.T) {

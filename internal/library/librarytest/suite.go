@@ -16,6 +16,7 @@ import (
 // does shows in the others, so the tests of each part get them all.
 type Store interface {
 	library.ClientStore
+	library.AuditStore
 	library.NonceStore
 	library.SigningKeyStore
 	library.LibraryStore
@@ -36,6 +37,8 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		test func(t *testing.T, open func(t *testing.T) Store)
 	}{
 		{"Clients", TestClients},
+		{"ClientUpdates", TestClientUpdates},
+		{"Audit", TestAudit},
 		{"Integrity", TestIntegrity},
 		{"Nonces", TestNonces},
 		{"SigningKeys", TestSigningKeys},

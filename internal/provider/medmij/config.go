@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/provider"
@@ -117,11 +118,7 @@ func (c Config) listURL(name listName) string {
 
 // newClients returns the HTTP clients for the backchannel and for the list server. Both
 // present the node's certificate if the server asks for one (TLS en certificaten).
-func (c Config) newClients() (back, lists *provider.Client, leaf *x509.Certificate, err error) {
-	pair, err := tls.X509KeyPair(c.Certificate, c.Key)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("certificate and key: %w", err) // does not contain the key
-	}
+func (c Config) newClients(certificate *atomic.Pointer[tls.Certificate]) (back, lists *provider.Client, err error) {
 	newClient := func(what string, pem []byte) (*provider.Client, error) {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
@@ -133,15 +130,15 @@ func (c Config) newClients() (back, lists *provider.Client, leaf *x509.Certifica
 			RootCAs:    pool,
 			MinVersion: tls.VersionTLS12,
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				return &pair, nil
+				return certificate.Load(), nil
 			},
 		}, c.AllowLoopback, c.Now), nil
 	}
 	if back, err = newClient("roots", c.Roots); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if lists, err = newClient("roots of the list server", c.ListRoots); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return back, lists, pair.Leaf, nil
+	return back, lists, nil
 }

@@ -2,7 +2,7 @@ package medmij
 
 import (
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,7 +31,7 @@ type Network struct {
 	reader      listReader
 	backchannel *provider.Client
 	listServer  *provider.Client
-	certificate *x509.Certificate
+	certificate atomic.Pointer[tls.Certificate]
 	chainLog    chainLog
 
 	updating sync.Mutex // held by UpdateLists
@@ -51,14 +51,18 @@ func New(c Config) (*Network, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
-	back, lists, leaf, err := c.newClients()
-	if err != nil {
-		return nil, fmt.Errorf("set up MedMij: %w", err)
-	}
 	n := &Network{
-		config: c, reader: listReader{c.AllowLoopback}, backchannel: back, listServer: lists, certificate: leaf,
+		config: c, reader: listReader{c.AllowLoopback},
 		chainLog: chainLog{log: c.ChainLog, location: c.ClientID, now: c.Now},
 		etags:    map[listName]string{}, uncached: map[listName]bool{},
+	}
+	pair, err := parseCertificate(c.Certificate, c.Key)
+	if err == nil {
+		n.certificate.Store(pair)
+		n.backchannel, n.listServer, err = c.newClients(&n.certificate)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("set up MedMij: %w", err)
 	}
 	n.current.Store(&snapshot{})
 	if err := n.loadCache(); err != nil {
@@ -116,21 +120,8 @@ func (n *Network) checkReady() error {
 	return n.checkCertificate()
 }
 
-// checkCertificate checks that the client certificate is valid and for ClientID. It uses
-// the system's clock, as TLS does.
-func (n *Network) checkCertificate() error {
-	now := time.Now()
-	switch {
-	case now.Before(n.certificate.NotBefore):
-		return fmt.Errorf("our certificate is not valid before %s", n.certificate.NotBefore.UTC().Format(time.RFC3339))
-	case now.After(n.certificate.NotAfter):
-		return fmt.Errorf("our certificate has expired at %s", n.certificate.NotAfter.UTC().Format(time.RFC3339))
-	}
-	if err := n.certificate.VerifyHostname(n.config.ClientID); err != nil {
-		return fmt.Errorf("our certificate is not that of %s", n.config.ClientID)
-	}
-	return nil
-}
+// checkCertificate checks that the client certificate is valid and for ClientID.
+func (n *Network) checkCertificate() error { return n.config.checkLeaf(n.certificate.Load().Leaf) }
 
 // DataService is a data service of a provider that resources can be sent to.
 type DataService struct {

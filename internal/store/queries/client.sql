@@ -4,8 +4,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
-    grant_for, created_at, expires_at, disabled_at, deletes_library)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
+    grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
 
 -- name: GetClient :one
 SELECT sqlc.embed(applications), sqlc.embed(contracts)
@@ -26,4 +26,27 @@ WHERE id = sqlc.arg(id);
 
 -- name: DisableContract :execrows
 UPDATE contracts SET disabled_at = CASE WHEN disabled_at = 0 THEN CAST(sqlc.arg(at) AS BIGINT) ELSE disabled_at END
+WHERE id = sqlc.arg(id);
+
+-- These two writes change nothing. They lock a row, so that nobody changes it between what the transaction
+-- reads and what it stores.
+-- name: LockApplication :execrows
+UPDATE applications SET disabled_at = disabled_at WHERE id = $1;
+
+-- name: LockContract :execrows
+UPDATE contracts SET disabled_at = disabled_at WHERE id = $1;
+
+-- name: GetApplication :one
+SELECT * FROM applications WHERE id = $1;
+
+-- name: UpdateApplication :exec
+UPDATE applications SET name = sqlc.arg(name), about = sqlc.arg(about), checked = sqlc.arg(checked)
+WHERE id = sqlc.arg(id);
+
+-- name: UpdateContract :exec
+UPDATE contracts SET access = sqlc.arg(access), public_key = sqlc.arg(public_key),
+    redirect_uris = sqlc.arg(redirect_uris), scope = sqlc.arg(scope), purpose = sqlc.arg(purpose),
+    terms = sqlc.arg(terms), privacy = sqlc.arg(privacy), grant_for = sqlc.arg(grant_for),
+    expires_at = sqlc.arg(expires_at), deletes_library = sqlc.arg(deletes_library),
+    old_public_key = sqlc.arg(old_public_key), old_key_expires_at = sqlc.arg(old_key_expires_at)
 WHERE id = sqlc.arg(id);

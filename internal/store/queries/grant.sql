@@ -16,6 +16,11 @@ WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > s
     AND length(binding) > 1
 ORDER BY created_at DESC, id DESC LIMIT 1;
 
+-- name: CountGrants :one
+SELECT COUNT(*) FROM grants
+WHERE contract_id = sqlc.arg(contract_id) AND access = sqlc.arg(access) AND allowed = sqlc.arg(allowed)
+    AND revoked_at = 0 AND expires_at > sqlc.arg(at) AND length(binding) > 1;
+
 -- name: RenewGrant :exec
 UPDATE grants SET expires_at = sqlc.arg(expires_at), access = sqlc.arg(access), allowed = sqlc.arg(allowed),
     binding = sqlc.arg(binding)

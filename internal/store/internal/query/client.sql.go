@@ -42,25 +42,27 @@ func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) 
 
 const addContract = `-- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
-    grant_for, created_at, expires_at, disabled_at, deletes_library)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 `
 
 type AddContractParams struct {
-	ID             wire.ContractID
-	ApplicationID  wire.ApplicationID
-	Access         library.Access
-	PublicKey      string
-	RedirectURIs   string
-	Scope          string
-	Purpose        string
-	Terms          string
-	Privacy        string
-	GrantFor       Number
-	CreatedAt      Number
-	ExpiresAt      Number
-	DisabledAt     Number
-	DeletesLibrary Flag
+	ID              wire.ContractID
+	ApplicationID   wire.ApplicationID
+	Access          library.Access
+	PublicKey       string
+	RedirectURIs    string
+	Scope           string
+	Purpose         string
+	Terms           string
+	Privacy         string
+	GrantFor        Number
+	CreatedAt       Number
+	ExpiresAt       Number
+	DisabledAt      Number
+	DeletesLibrary  Flag
+	OldPublicKey    string
+	OldKeyExpiresAt Number
 }
 
 func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error {
@@ -79,6 +81,8 @@ func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error 
 		arg.ExpiresAt,
 		arg.DisabledAt,
 		arg.DeletesLibrary,
+		arg.OldPublicKey,
+		arg.OldKeyExpiresAt,
 	)
 	return err
 }
@@ -109,8 +113,27 @@ func (q *Queries) DisableContract(ctx context.Context, at Number, iD wire.Contra
 	return result.RowsAffected()
 }
 
+const getApplication = `-- name: GetApplication :one
+SELECT id, name, partner_id, about, checked, created_at, disabled_at FROM applications WHERE id = $1
+`
+
+func (q *Queries) GetApplication(ctx context.Context, id wire.ApplicationID) (Application, error) {
+	row := q.queryRow(ctx, q.getApplicationStmt, getApplication, id)
+	var i Application
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.PartnerID,
+		&i.About,
+		&i.Checked,
+		&i.CreatedAt,
+		&i.DisabledAt,
+	)
+	return i, err
+}
+
 const getClient = `-- name: GetClient :one
-SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library
+SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at
 FROM contracts JOIN applications ON applications.id = contracts.application_id
 WHERE contracts.id = $1
 `
@@ -145,6 +168,8 @@ func (q *Queries) GetClient(ctx context.Context, id wire.ContractID) (GetClientR
 		&i.Contract.ExpiresAt,
 		&i.Contract.DisabledAt,
 		&i.Contract.DeletesLibrary,
+		&i.Contract.OldPublicKey,
+		&i.Contract.OldKeyExpiresAt,
 	)
 	return i, err
 }
@@ -185,7 +210,7 @@ func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
 }
 
 const listContracts = `-- name: ListContracts :many
-SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library FROM contracts
+SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at FROM contracts
 WHERE $1 = '' OR application_id = $1
 ORDER BY created_at, id
 `
@@ -214,6 +239,8 @@ func (q *Queries) ListContracts(ctx context.Context, applicationID interface{}) 
 			&i.ExpiresAt,
 			&i.DisabledAt,
 			&i.DeletesLibrary,
+			&i.OldPublicKey,
+			&i.OldKeyExpiresAt,
 		); err != nil {
 			return nil, err
 		}
@@ -226,4 +253,96 @@ func (q *Queries) ListContracts(ctx context.Context, applicationID interface{}) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockApplication = `-- name: LockApplication :execrows
+UPDATE applications SET disabled_at = disabled_at WHERE id = $1
+`
+
+// These two writes change nothing. They lock a row, so that nobody changes it between what the transaction
+// reads and what it stores.
+func (q *Queries) LockApplication(ctx context.Context, id wire.ApplicationID) (int64, error) {
+	result, err := q.exec(ctx, q.lockApplicationStmt, lockApplication, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const lockContract = `-- name: LockContract :execrows
+UPDATE contracts SET disabled_at = disabled_at WHERE id = $1
+`
+
+func (q *Queries) LockContract(ctx context.Context, id wire.ContractID) (int64, error) {
+	result, err := q.exec(ctx, q.lockContractStmt, lockContract, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const updateApplication = `-- name: UpdateApplication :exec
+UPDATE applications SET name = $1, about = $2, checked = $3
+WHERE id = $4
+`
+
+type UpdateApplicationParams struct {
+	Name    string
+	About   string
+	Checked Flag
+	ID      wire.ApplicationID
+}
+
+func (q *Queries) UpdateApplication(ctx context.Context, arg UpdateApplicationParams) error {
+	_, err := q.exec(ctx, q.updateApplicationStmt, updateApplication,
+		arg.Name,
+		arg.About,
+		arg.Checked,
+		arg.ID,
+	)
+	return err
+}
+
+const updateContract = `-- name: UpdateContract :exec
+UPDATE contracts SET access = $1, public_key = $2,
+    redirect_uris = $3, scope = $4, purpose = $5,
+    terms = $6, privacy = $7, grant_for = $8,
+    expires_at = $9, deletes_library = $10,
+    old_public_key = $11, old_key_expires_at = $12
+WHERE id = $13
+`
+
+type UpdateContractParams struct {
+	Access          library.Access
+	PublicKey       string
+	RedirectURIs    string
+	Scope           string
+	Purpose         string
+	Terms           string
+	Privacy         string
+	GrantFor        Number
+	ExpiresAt       Number
+	DeletesLibrary  Flag
+	OldPublicKey    string
+	OldKeyExpiresAt Number
+	ID              wire.ContractID
+}
+
+func (q *Queries) UpdateContract(ctx context.Context, arg UpdateContractParams) error {
+	_, err := q.exec(ctx, q.updateContractStmt, updateContract,
+		arg.Access,
+		arg.PublicKey,
+		arg.RedirectURIs,
+		arg.Scope,
+		arg.Purpose,
+		arg.Terms,
+		arg.Privacy,
+		arg.GrantFor,
+		arg.ExpiresAt,
+		arg.DeletesLibrary,
+		arg.OldPublicKey,
+		arg.OldKeyExpiresAt,
+		arg.ID,
+	)
+	return err
 }

@@ -33,6 +33,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addApplicationStmt, err = db.PrepareContext(ctx, addApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query AddApplication: %w", err)
 	}
+	if q.addAuditEntryStmt, err = db.PrepareContext(ctx, addAuditEntry); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAuditEntry: %w", err)
+	}
 	if q.addAuthCodeStmt, err = db.PrepareContext(ctx, addAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query AddAuthCode: %w", err)
 	}
@@ -141,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
 	}
+	if q.countGrantsStmt, err = db.PrepareContext(ctx, countGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query CountGrants: %w", err)
+	}
 	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
 	}
@@ -243,6 +249,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
 	}
+	if q.endAuditEntryStmt, err = db.PrepareContext(ctx, endAuditEntry); err != nil {
+		return nil, fmt.Errorf("error preparing query EndAuditEntry: %w", err)
+	}
 	if q.endAuthorizationStmt, err = db.PrepareContext(ctx, endAuthorization); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAuthorization: %w", err)
 	}
@@ -296,6 +305,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getAdoptionStmt, err = db.PrepareContext(ctx, getAdoption); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAdoption: %w", err)
+	}
+	if q.getApplicationStmt, err = db.PrepareContext(ctx, getApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query GetApplication: %w", err)
 	}
 	if q.getAuthCodeStmt, err = db.PrepareContext(ctx, getAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthCode: %w", err)
@@ -389,6 +401,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listApplicationsStmt, err = db.PrepareContext(ctx, listApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query ListApplications: %w", err)
+	}
+	if q.listAuditEntriesStmt, err = db.PrepareContext(ctx, listAuditEntries); err != nil {
+		return nil, fmt.Errorf("error preparing query ListAuditEntries: %w", err)
 	}
 	if q.listAuthCodesOfOlderKeyStmt, err = db.PrepareContext(ctx, listAuthCodesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListAuthCodesOfOlderKey: %w", err)
@@ -518,6 +533,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
+	}
+	if q.lockApplicationStmt, err = db.PrepareContext(ctx, lockApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query LockApplication: %w", err)
+	}
+	if q.lockContractStmt, err = db.PrepareContext(ctx, lockContract); err != nil {
+		return nil, fmt.Errorf("error preparing query LockContract: %w", err)
 	}
 	if q.lockLibraryStmt, err = db.PrepareContext(ctx, lockLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query LockLibrary: %w", err)
@@ -681,6 +702,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unbindTokensStmt, err = db.PrepareContext(ctx, unbindTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindTokens: %w", err)
 	}
+	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
+	}
+	if q.updateContractStmt, err = db.PrepareContext(ctx, updateContract); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateContract: %w", err)
+	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
 	}
@@ -714,6 +741,11 @@ func (q *Queries) Close() error {
 	if q.addApplicationStmt != nil {
 		if cerr := q.addApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addApplicationStmt: %w", cerr)
+		}
+	}
+	if q.addAuditEntryStmt != nil {
+		if cerr := q.addAuditEntryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuditEntryStmt: %w", cerr)
 		}
 	}
 	if q.addAuthCodeStmt != nil {
@@ -896,6 +928,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countFilesStmt: %w", cerr)
 		}
 	}
+	if q.countGrantsStmt != nil {
+		if cerr := q.countGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countGrantsStmt: %w", cerr)
+		}
+	}
 	if q.countWaitingStmt != nil {
 		if cerr := q.countWaitingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countWaitingStmt: %w", cerr)
@@ -1066,6 +1103,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endAccessStmt: %w", cerr)
 		}
 	}
+	if q.endAuditEntryStmt != nil {
+		if cerr := q.endAuditEntryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endAuditEntryStmt: %w", cerr)
+		}
+	}
 	if q.endAuthorizationStmt != nil {
 		if cerr := q.endAuthorizationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endAuthorizationStmt: %w", cerr)
@@ -1154,6 +1196,11 @@ func (q *Queries) Close() error {
 	if q.getAdoptionStmt != nil {
 		if cerr := q.getAdoptionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getAdoptionStmt: %w", cerr)
+		}
+	}
+	if q.getApplicationStmt != nil {
+		if cerr := q.getApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getApplicationStmt: %w", cerr)
 		}
 	}
 	if q.getAuthCodeStmt != nil {
@@ -1309,6 +1356,11 @@ func (q *Queries) Close() error {
 	if q.listApplicationsStmt != nil {
 		if cerr := q.listApplicationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.listAuditEntriesStmt != nil {
+		if cerr := q.listAuditEntriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listAuditEntriesStmt: %w", cerr)
 		}
 	}
 	if q.listAuthCodesOfOlderKeyStmt != nil {
@@ -1524,6 +1576,16 @@ func (q *Queries) Close() error {
 	if q.listUngrantedStmt != nil {
 		if cerr := q.listUngrantedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
+		}
+	}
+	if q.lockApplicationStmt != nil {
+		if cerr := q.lockApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockApplicationStmt: %w", cerr)
+		}
+	}
+	if q.lockContractStmt != nil {
+		if cerr := q.lockContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockContractStmt: %w", cerr)
 		}
 	}
 	if q.lockLibraryStmt != nil {
@@ -1796,6 +1858,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unbindTokensStmt: %w", cerr)
 		}
 	}
+	if q.updateApplicationStmt != nil {
+		if cerr := q.updateApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
+		}
+	}
+	if q.updateContractStmt != nil {
+		if cerr := q.updateContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateContractStmt: %w", cerr)
+		}
+	}
 	if q.useAuthCodeStmt != nil {
 		if cerr := q.useAuthCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing useAuthCodeStmt: %w", cerr)
@@ -1863,6 +1935,7 @@ type Queries struct {
 	addAccountHandleStmt                         *sql.Stmt
 	addAdoptionStmt                              *sql.Stmt
 	addApplicationStmt                           *sql.Stmt
+	addAuditEntryStmt                            *sql.Stmt
 	addAuthCodeStmt                              *sql.Stmt
 	addAuthRequestStmt                           *sql.Stmt
 	addAuthorizationStmt                         *sql.Stmt
@@ -1899,6 +1972,7 @@ type Queries struct {
 	countEventStmt                               *sql.Stmt
 	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
+	countGrantsStmt                              *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
 	deleteAdoptionsStmt                          *sql.Stmt
@@ -1933,6 +2007,7 @@ type Queries struct {
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
 	endAccessStmt                                *sql.Stmt
+	endAuditEntryStmt                            *sql.Stmt
 	endAuthorizationStmt                         *sql.Stmt
 	endDeliveryStmt                              *sql.Stmt
 	endDeliveryContentStmt                       *sql.Stmt
@@ -1951,6 +2026,7 @@ type Queries struct {
 	getAccountStmt                               *sql.Stmt
 	getAccountHandleStmt                         *sql.Stmt
 	getAdoptionStmt                              *sql.Stmt
+	getApplicationStmt                           *sql.Stmt
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
@@ -1982,6 +2058,7 @@ type Queries struct {
 	listAbandonedStmt                            *sql.Stmt
 	listAccountsStmt                             *sql.Stmt
 	listApplicationsStmt                         *sql.Stmt
+	listAuditEntriesStmt                         *sql.Stmt
 	listAuthCodesOfOlderKeyStmt                  *sql.Stmt
 	listAuthRequestsOfOlderKeyStmt               *sql.Stmt
 	listChainsOfOlderKeyStmt                     *sql.Stmt
@@ -2025,6 +2102,8 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
+	lockApplicationStmt                          *sql.Stmt
+	lockContractStmt                             *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
@@ -2079,6 +2158,8 @@ type Queries struct {
 	unbindLibrariesStmt                          *sql.Stmt
 	unbindLoginsStmt                             *sql.Stmt
 	unbindTokensStmt                             *sql.Stmt
+	updateApplicationStmt                        *sql.Stmt
+	updateContractStmt                           *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -2093,6 +2174,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAccountHandleStmt:              q.addAccountHandleStmt,
 		addAdoptionStmt:                   q.addAdoptionStmt,
 		addApplicationStmt:                q.addApplicationStmt,
+		addAuditEntryStmt:                 q.addAuditEntryStmt,
 		addAuthCodeStmt:                   q.addAuthCodeStmt,
 		addAuthRequestStmt:                q.addAuthRequestStmt,
 		addAuthorizationStmt:              q.addAuthorizationStmt,
@@ -2129,6 +2211,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countEventStmt:                    q.countEventStmt,
 		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
+		countGrantsStmt:                   q.countGrantsStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
 		deleteAdoptionsStmt:               q.deleteAdoptionsStmt,
@@ -2163,6 +2246,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
 		endAccessStmt:                                q.endAccessStmt,
+		endAuditEntryStmt:                            q.endAuditEntryStmt,
 		endAuthorizationStmt:                         q.endAuthorizationStmt,
 		endDeliveryStmt:                              q.endDeliveryStmt,
 		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
@@ -2181,6 +2265,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAccountStmt:                               q.getAccountStmt,
 		getAccountHandleStmt:                         q.getAccountHandleStmt,
 		getAdoptionStmt:                              q.getAdoptionStmt,
+		getApplicationStmt:                           q.getApplicationStmt,
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
@@ -2212,6 +2297,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAbandonedStmt:                            q.listAbandonedStmt,
 		listAccountsStmt:                             q.listAccountsStmt,
 		listApplicationsStmt:                         q.listApplicationsStmt,
+		listAuditEntriesStmt:                         q.listAuditEntriesStmt,
 		listAuthCodesOfOlderKeyStmt:                  q.listAuthCodesOfOlderKeyStmt,
 		listAuthRequestsOfOlderKeyStmt:               q.listAuthRequestsOfOlderKeyStmt,
 		listChainsOfOlderKeyStmt:                     q.listChainsOfOlderKeyStmt,
@@ -2255,6 +2341,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
+		lockApplicationStmt:                          q.lockApplicationStmt,
+		lockContractStmt:                             q.lockContractStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
@@ -2309,6 +2397,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		unbindLoginsStmt:                             q.unbindLoginsStmt,
 		unbindTokensStmt:                             q.unbindTokensStmt,
+		updateApplicationStmt:                        q.updateApplicationStmt,
+		updateContractStmt:                           q.updateContractStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

@@ -49,6 +49,31 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) error {
 	return err
 }
 
+const countGrants = `-- name: CountGrants :one
+SELECT COUNT(*) FROM grants
+WHERE contract_id = $1 AND access = $2 AND allowed = $3
+    AND revoked_at = 0 AND expires_at > $4 AND length(binding) > 1
+`
+
+type CountGrantsParams struct {
+	ContractID wire.ContractID
+	Access     library.Access
+	Allowed    string
+	At         Number
+}
+
+func (q *Queries) CountGrants(ctx context.Context, arg CountGrantsParams) (int64, error) {
+	row := q.queryRow(ctx, q.countGrantsStmt, countGrants,
+		arg.ContractID,
+		arg.Access,
+		arg.Allowed,
+		arg.At,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const findActiveGrant = `-- name: FindActiveGrant :one
 SELECT id, library_id, application_id, contract_id, created_at, expires_at, last_used_at, revoked_at, access, allowed, binding FROM grants
 WHERE library_id = $1 AND contract_id = $2 AND revoked_at = 0 AND expires_at > $3

@@ -44,6 +44,15 @@ type Application struct {
 	DisabledAt Number
 }
 
+type AuditEntry struct {
+	ID       string
+	At       Number
+	Operator string
+	Command  string
+	Details  string
+	Outcome  string
+}
+
 type AuthCode struct {
 	Hash          seal.Hash
 	GrantID       library.GrantID
@@ -127,20 +136,22 @@ type Content struct {
 }
 
 type Contract struct {
-	ID             wire.ContractID
-	ApplicationID  wire.ApplicationID
-	Access         library.Access
-	PublicKey      string
-	RedirectURIs   string
-	Scope          string
-	Purpose        string
-	Terms          string
-	Privacy        string
-	GrantFor       Number
-	CreatedAt      Number
-	ExpiresAt      Number
-	DisabledAt     Number
-	DeletesLibrary Flag
+	ID              wire.ContractID
+	ApplicationID   wire.ApplicationID
+	Access          library.Access
+	PublicKey       string
+	RedirectURIs    string
+	Scope           string
+	Purpose         string
+	Terms           string
+	Privacy         string
+	GrantFor        Number
+	CreatedAt       Number
+	ExpiresAt       Number
+	DisabledAt      Number
+	DeletesLibrary  Flag
+	OldPublicKey    string
+	OldKeyExpiresAt Number
 }
 
 type Delivery struct {
