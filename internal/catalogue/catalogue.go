@@ -126,10 +126,18 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 }
 
 // Offers reports whether a person can connect a source for the purpose, to send to it or to collect from
-// it. Without a source it reports whether that is so of any. It is false for a source of a list that is
-// not available now, and for one that has only sample data: nothing loads that yet.
-func (c *Catalogue) Offers(source int, push bool) bool {
-	offers := func(s *Source) bool { return s.Connectable() && (push && s.Push || !push && s.Pull) }
+// it, and with the sample data set if one is named. Without a source it reports whether that is so of
+// any. It is false for a source of a list that is not available now.
+func (c *Catalogue) Offers(source int, push bool, sample string) bool {
+	offers := func(s *Source) bool {
+		if push && !s.Push || !push && !s.Pull {
+			return false
+		}
+		if _, has := s.SampleDataSets[sample]; sample != "" {
+			return has && s.HasSampleData()
+		}
+		return s.Connectable() || s.HasSampleData()
+	}
 	x := c.currentIndex()
 	if source != 0 {
 		i, ok := x.byID[source]

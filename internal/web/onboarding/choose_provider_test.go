@@ -171,7 +171,7 @@ func TestNoProvider(t *testing.T) {
 		t.Errorf("none on the site: %q", p.Title())
 	}
 	w.Provider.Lists(webtest.Lucas)
-	for _, source := range []string{"", "&sourceType=pull"} {
+	for _, source := range []string{"", "&sourceType=pull", "&sourceType=pull&service=900101"} {
 		p = b.Get("/apps/saas/authorize?code=" + clinic.Authorize(webtest.WebCallback) + source)
 		if p.Title() != withoutProvider {
 			t.Errorf("%q: page %q", source, p.Title())

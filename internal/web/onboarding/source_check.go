@@ -21,9 +21,9 @@ func (p *Pages) checkSource(flow *requestFlow) error {
 			return err
 		}
 	}
-	// Only a contract that writes can send, and nothing loads sample data.
-	if q.sample == "" && (!q.push || flow.request.Client.Contract.Access == library.Write) &&
-		p.catalogue.Offers(q.service, q.push) {
+	// Only a contract that writes can send.
+	if (!q.push || flow.request.Client.Contract.Access == library.Write) &&
+		p.catalogue.Offers(q.service, q.push, q.sample) {
 		return nil
 	}
 	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)
