@@ -139,9 +139,6 @@ type AuthorizeResult struct {
 	Session   wire.Session
 }
 
-// challengeLength is the length of a PKCE challenge: a SHA-256 hash in base64url.
-const challengeLength = 43
-
 // Authorize adds a request for consent. An access token among the claims names the library
 // whose person is to answer; it must be of the same application, and may have expired.
 // Refusals are [*Refusal]s.
@@ -212,7 +209,7 @@ func checkChallenge(claims wire.RequestClaims) error {
 	if claims.CodeChallengeMethod != wire.ChallengeS256 {
 		return InvalidParameter("code_challenge_method must be S256")
 	}
-	if len(claims.CodeChallenge) != challengeLength {
+	if !wire.ValidChallenge(claims.CodeChallenge) {
 		return InvalidParameter("code_challenge")
 	}
 	return nil
@@ -298,7 +295,8 @@ type PendingRequest struct {
 	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
 
-	code seal.Secret
+	issuer string // see ConsentConfig
+	code   seal.Secret
 }
 
 // CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
@@ -341,7 +339,8 @@ func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code strin
 		return nil, fmt.Errorf("get client of request: %w", err)
 	}
 	now := c.now()
-	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now), code: secret}
+	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now),
+		issuer: c.config.Issuer, code: secret}
 	switch {
 	case !request.AnsweredAt.IsZero():
 		return nil, &RequestError{RequestAnswered, r}
