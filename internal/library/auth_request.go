@@ -83,7 +83,9 @@ func (o Outcome) Refusal() CallbackCode {
 
 // AuthRequestStore stores authorization requests and answers them.
 type AuthRequestStore interface {
-	// AddAuthRequest adds a request, and its session unless the session's hash is zero.
+	// AddAuthRequest adds a request, and its session unless the session's hash is zero. It deletes the oldest requests
+	// of the contract for the same library, or for none, until as many are left as Limits allow; their sessions, too,
+	// unless they have a grant.
 	AddAuthRequest(ctx context.Context, r AuthRequest, s Session) error
 	GetAuthRequest(ctx context.Context, h seal.Hash) (AuthRequest, error)
 	// GetRequestConnection returns the account at a provider that is connected for a request. It

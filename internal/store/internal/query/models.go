@@ -54,6 +54,7 @@ type AuthCode struct {
 	ExpiresAt     Number
 	UsedAt        Number
 	Binding       []byte
+	Reuse         Number
 }
 
 type AuthRequest struct {
@@ -271,6 +272,7 @@ type Token struct {
 	Seal      []byte
 	ExpiresAt Number
 	Binding   []byte
+	CodeHash  []byte
 }
 
 type TokenRevocation struct {
