@@ -65,8 +65,9 @@ func (e *CallbackError) Error() string {
 }
 
 // ParseCallback reads the query of the callback that answers the authorisation, also one that was stored and restored
-// in between. It returns [ErrStateMismatch] for the callback of another authorisation, which must be ignored, and a
-// [*CallbackError] if the person has refused or the page has failed.
+// in between. It returns [ErrStateMismatch] for the callback of another authorisation, and [ErrIssuerMismatch] for that
+// of another server (RFC 9207), which must be ignored, and a [*CallbackError] if the person has refused or the page has
+// failed.
 func (a Authorization) ParseCallback(query url.Values) (Callback, error) {
 	if a.State == "" {
 		return Callback{}, invalid("callback: the authorization has no state: was it stored?")
@@ -74,12 +75,29 @@ func (a Authorization) ParseCallback(query url.Values) (Callback, error) {
 	if len(query["state"]) != 1 || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(a.State)) != 1 {
 		return Callback{}, invalid("callback: %w", ErrStateMismatch)
 	}
+	if !a.isFrom(query["iss"]) {
+		return Callback{}, invalid("callback: %w", ErrIssuerMismatch)
+	}
 	if err := parseResult(query); err != nil {
 		return Callback{}, err
 	}
 	return Callback{
 		Code: NewSecret(query.Get("code")), Verifier: a.Verifier, AccountReference: query.Get("accountReference"),
 	}, nil
+}
+
+// isFrom reports whether the issuers that a callback names are the server of the authorisation's URL. A Carrel names
+// itself; digi.me, and a Carrel of before, name none.
+func (a Authorization) isFrom(issuers []string) bool {
+	if len(issuers) == 0 || a.URL == "" {
+		return true
+	}
+	issuer, err := url.Parse(issuers[0])
+	if err != nil || len(issuers) > 1 {
+		return false
+	}
+	page, err := url.Parse(a.URL)
+	return err == nil && origin(issuer) == origin(page)
 }
 
 // ParseRevokeCallback reads the query of the callback after [User.RevokeAccountURL]. It returns nil if the person has

@@ -42,6 +42,32 @@ func TestParseCallback(t *testing.T) {
 	}
 }
 
+// The code of one server is not sent to another.
+func TestParseCallbackComparesIssuer(t *testing.T) {
+	auth := digime.Authorization{URL: "https://carrel.example/apps/saas/authorize?code=x", State: "s"}
+	for _, good := range []string{
+		"", "&iss=https%3A%2F%2Fcarrel.example", "&iss=https%3A%2F%2FCARREL.example%3A443%2F", "&mine=1",
+	} {
+		query, _ := url.ParseQuery("success=true&code=c&state=s" + good)
+		if back, err := auth.ParseCallback(query); err != nil || back.Code.Reveal() != "c" {
+			t.Errorf("%q: error %v", good, err)
+		}
+	}
+	for _, wrong := range []string{
+		"iss=https%3A%2F%2Fother.example", "iss=http%3A%2F%2Fcarrel.example", "iss=https%3A%2F%2Fcarrel.example%3A444",
+		"iss=", "iss=carrel.example", "iss=%3A", "iss=https%3A%2F%2Fcarrel.example&iss=https%3A%2F%2Fother.example",
+		"iss=https%3A%2F%2Fcarrel.example.other.example",
+	} {
+		for _, result := range []string{"&success=true&code=c", "&success=false&errorCode=USER_CANCEL"} {
+			query, _ := url.ParseQuery(wrong + result + "&state=s")
+			back, err := auth.ParseCallback(query)
+			if !errors.Is(err, digime.ErrIssuerMismatch) || !errors.Is(err, digime.ErrValidation) || !back.Code.IsZero() {
+				t.Errorf("%s%s: %+v, error %v", wrong, result, back, err)
+			}
+		}
+	}
+}
+
 // Nobody can send a browser to the callback with a code of their own.
 func TestParseCallbackComparesState(t *testing.T) {
 	auth := digime.Authorization{State: "s", Verifier: digime.NewSecret("v")}

@@ -154,6 +154,9 @@ var (
 	// ErrStateMismatch: a callback does not have the state of the [Authorization]. Ignore the callback; somebody
 	// else may have sent the browser there.
 	ErrStateMismatch = errors.New("the state of the callback is not that of the authorization")
+	// ErrIssuerMismatch: a callback names another server than the one that the person was sent to. Ignore the callback,
+	// and do not exchange its code: somebody may want this server to learn the code of the other.
+	ErrIssuerMismatch = errors.New("the callback comes from another server than the person was sent to")
 	// ErrCannotResend: a push was refused because the access token had expired, and the data, which is not an
 	// [io.Seeker], cannot be read a second time. The token has been refreshed: push again, with a new reader as
 	// Data. The old reader is exhausted, and would push an empty file.

@@ -10,7 +10,8 @@ import (
 
 // Exchange exchanges the code of a callback for a token. The callback comes from [Authorization.ParseCallback]. A code
 // works once. [ErrInvalidToken] says that it was used or has expired: start again with [Contract.Authorize]. The call
-// is never repeated.
+// is never repeated. A code that is used again with another verifier, or by another contract, ends the token that it
+// was exchanged for.
 func (k *Contract) Exchange(ctx context.Context, callback Callback) (UserAccessToken, error) {
 	if callback.Code.IsZero() {
 		return UserAccessToken{}, invalid("exchange: the callback has no code")

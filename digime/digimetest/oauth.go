@@ -69,11 +69,13 @@ func (l *Library) answerPage(pageURL string, allow bool) (*url.URL, error) {
 	case allow:
 		query.Set("success", "true")
 		query.Set("state", g.state)
+		query.Set("iss", l.URL)
 		l.allow(query, g, page.Query().Get("sourceType"))
 	default:
 		query.Set("success", "false")
 		query.Set("errorCode", string(digime.CallbackUserCancel))
 		query.Set("state", g.state)
+		query.Set("iss", l.URL)
 	}
 	callback.RawQuery = query.Encode()
 	return callback, nil
@@ -211,7 +213,7 @@ func (l *Library) redeem(c caller) (wire.TokenClaims, error) {
 		if !ok || g.contract != c.contract.ID {
 			return wire.TokenClaims{}, invalidToken("authorization_code")
 		}
-		if wire.Challenge(c.claims.CodeVerifier) != g.challenge {
+		if !wire.ValidVerifier(c.claims.CodeVerifier) || wire.Challenge(c.claims.CodeVerifier) != g.challenge {
 			return wire.TokenClaims{}, invalidToken("code_verifier")
 		}
 		delete(l.codes, c.claims.Code)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 )
 
 // RequestClaims are the claims of a signed request. Every request has the first three, and a call for a person also has
@@ -41,6 +42,28 @@ const (
 func Challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// ValidChallenge reports whether a text is a code_challenge of the method S256: 32 bytes in base64url.
+func ValidChallenge(challenge string) bool {
+	b, err := strict.DecodeString(challenge)
+	return err == nil && len(b) == sha256.Size && len(challenge) == base64.RawURLEncoding.EncodedLen(sha256.Size)
+}
+
+// ValidVerifier reports whether a text is a code_verifier: 43 to 128 letters, digits and - . _ ~ (RFC 7636, section
+// 4.1).
+func ValidVerifier(verifier string) bool {
+	if len(verifier) < 43 || len(verifier) > 128 {
+		return false
+	}
+	for _, c := range []byte(verifier) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // DescriptorClaims are the claims of a push's FileDescriptor header.

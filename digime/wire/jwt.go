@@ -151,6 +151,9 @@ func (t *Token) Peek(claims any) error {
 	return nil
 }
 
+// HasUnicodeClaims reports whether the claims are Unicode: see [IsUnicode].
+func (t *Token) HasUnicodeClaims() bool { return IsUnicode(t.payload) }
+
 // Verify checks the signature. It returns [ErrTokenSignature] if the token was not signed by key.
 func (t *Token) Verify(key *rsa.PublicKey) error {
 	digest := sha512.Sum512([]byte(t.signed))

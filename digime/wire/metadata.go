@@ -72,6 +72,9 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 	if err != nil {
 		return nil, Validation("FileDescriptor metadata is not a JSON object")
 	}
+	if !IsUnicode(data) {
+		return nil, Validation("FileDescriptor metadata has a text that is not Unicode")
+	}
 	d := &Descriptor{}
 	var accounts []map[string]json.RawMessage
 	for _, m := range []struct {
@@ -123,7 +126,7 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 		delete(fields, name)
 	}
 	d.Extra = withoutNulls(fields)
-	// In the worst case a byte becomes three, because it is invalid, and those become four in base64.
+	// In the worst case a character of three bytes becomes an escape of six, and those become eight in base64.
 	if len(data) > maxHeader/4 {
 		back := d.ReadBack()
 		header, err := FileMetadata{Raw: &back}.EncodeHeader()

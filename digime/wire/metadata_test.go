@@ -53,10 +53,13 @@ func TestParseDescriptorRefuses(t *testing.T) {
 		{"a null tag", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":[null]}`, "tags has the wrong type"},
 		{"reference text", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"reference":"x"}`,
 			"reference has the wrong type"},
+		{"half a surrogate pair", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"reference":["\ud83d"]}`,
+			"not Unicode"},
+		{"no UTF-8", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` + "\xff" + `"]}`, "not Unicode"},
 		{"too large", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` +
 			strings.Repeat("x", MaxMetadata) + `"]}`, "larger than"},
 		{"grows too large", `{"mimeType":"a/b","accounts":[{"accountId":"1"}],"tags":["` +
-			strings.Repeat("\xff", 6000) + `"]}`, "larger than"},
+			strings.Repeat("\u2028", 2600) + `"]}`, "larger than"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := ParseDescriptor([]byte(test.text))

@@ -29,6 +29,9 @@ func decode(r *http.Request, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return wire.Validation("the body is not the JSON that this call takes").Because(err)
 	}
+	if !wire.IsUnicode(body) {
+		return wire.Validation("the body has a text that is not Unicode")
+	}
 	return nil
 }
 

@@ -60,7 +60,9 @@ func TestExchangeRefused(t *testing.T) {
 		with claims
 		want refusal
 	}{
-		{"no code", w.write, code(nil, carreltest.Verifier), invalid(wire.KindAuthorizationCode)},
+		{"no code", w.write, code(nil, carreltest.Verifier), bad("code")},
+		{"an empty code", w.write, code("", carreltest.Verifier), bad("code")},
+		{"a code with a NUL", w.write, code(fresh.Code+"\x00", carreltest.Verifier), bad("code")},
 		{"unknown", w.write, code(wire.RandomAlphanumeric(43), carreltest.Verifier),
 			invalid(wire.KindAuthorizationCode)},
 		{"the link's code", w.write, code(link, carreltest.Verifier), invalid(wire.KindAuthorizationCode)},
@@ -88,7 +90,7 @@ func TestExchangeRefused(t *testing.T) {
 			// The second use of a code is noted for its person.
 			w.Unchanged("a refused exchange", func() {
 				w.refused(t, w.send(t, post("oauth/token", w.bearer(tt.by, tt.with), "")), tt.want)
-			}, "events", "chains")
+			}, "events", "chains", "codes")
 		})
 	}
 	got, err := w.tokens(w.send(t, post("oauth/token", w.bearer(w.write, exchanging(fresh)), "")))

@@ -18,9 +18,20 @@ const (
 	maxLargeResources = 8
 )
 
+// pushVersions are the versions of FHIR as the path of a push spells them, byte by byte. The protocol has STU3; R4 is
+// an extension.
+var pushVersions = map[string]fhir.Version{
+	"stu3": fhir.STU3, "3.0.2": fhir.STU3,
+	"r4": fhir.R4, "4.0.1": fhir.R4,
+}
+
 // pushToProvider checks a FHIR resource or Bundle and sends it to the provider of the account in
 // the header.
 func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
+	version, ok := pushVersions[r.PathValue("version")]
+	if !ok {
+		return wire.Validation("FHIR version")
+	}
 	account, err := accountID(r)
 	if err != nil {
 		return err
@@ -28,10 +39,6 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 	to, err := a.Deliveries.FindDestination(r.Context(), b, account)
 	if err != nil {
 		return err
-	}
-	version, ok := fhir.ParseVersion(r.PathValue("version"))
-	if !ok {
-		return wire.Validation("FHIR version")
 	}
 	kept, err := a.enqueue(r, to, version)
 	if err != nil {

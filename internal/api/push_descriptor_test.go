@@ -202,7 +202,7 @@ func TestDescriptorGrows(t *testing.T) {
 				signed := base64url.EncodeToString([]byte(`{"alg":"PS512"}`)) + "." + payload
 				descriptor := signed + "." + base64url.EncodeToString(ps512(w.write.Key)([]byte(signed)))
 				if a := w.send(t, w.pushing(writer, descriptor)); a.StatusCode == 400 {
-					w.refused(t, a, bad("FileDescriptor metadata is…"))
+					w.refused(t, a, bad("FileDescriptor metadata …"))
 					return
 				}
 				_, a := w.metadataOf(t, writer, reader, descriptor)

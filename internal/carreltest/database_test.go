@@ -17,7 +17,7 @@ func TestSnapshot(t *testing.T) {
 	if again := w.snapshot(); !maps.Equal(again, empty) {
 		t.Errorf("without a change: %v, before %v", again, empty)
 	}
-	nonce := library.Nonce{Client: writer.Contract.ID(), Value: wire.NewNonce(), ForgetAt: w.Clock.Now()}
+	nonce := library.Nonce{Client: writer.Contract.ID(), Value: wire.NewNonce(), At: w.Clock.Now()}
 	if err := w.Store.UseNonce(t.Context(), nonce); err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,8 @@ func New(t testing.TB, options ...Option) *World {
 		library.PeopleConfig{DeleteWait: c.DeleteWait, NoNewLibraries: c.NoNewLibraries, PasswordCost: c.PasswordCost,
 			Log: c.Log})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
-		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, Log: c.Log})
+		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
+			Issuer: c.PublicURL, Log: c.Log})
 	w.Files = library.NewFiles(
 		w.Store,
 		w.Blobs,

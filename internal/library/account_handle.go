@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -21,6 +22,7 @@ type AccountHandle struct {
 
 // AccountHandleStore stores the handles of accounts.
 type AccountHandleStore interface {
+	// AddAccountHandle deletes the oldest handles of the contract, until as many are left as Limits allow.
 	AddAccountHandle(ctx context.Context, h AccountHandle) error
 	GetAccountHandle(ctx context.Context, id string) (AccountHandle, error)
 }
@@ -28,7 +30,7 @@ type AccountHandleStore interface {
 // AddAccountHandle returns a handle of an account. The account is checked only when the handle is
 // used: see [AccountHandle].
 func (c *Consents) AddAccountHandle(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
-	if r.Value == "" || len(r.Value) > 256 {
+	if r.Value == "" || len(r.Value) > 256 || strings.ContainsRune(r.Value, 0) {
 		return "", InvalidParameter("value")
 	}
 	switch r.Type {

@@ -83,7 +83,9 @@ func (o Outcome) Refusal() CallbackCode {
 
 // AuthRequestStore stores authorization requests and answers them.
 type AuthRequestStore interface {
-	// AddAuthRequest adds a request, and its session unless the session's hash is zero.
+	// AddAuthRequest adds a request, and its session unless the session's hash is zero. It deletes the oldest requests
+	// of the contract for the same library, or for none, until as many are left as Limits allow; their sessions, too,
+	// unless they have a grant.
 	AddAuthRequest(ctx context.Context, r AuthRequest, s Session) error
 	GetAuthRequest(ctx context.Context, h seal.Hash) (AuthRequest, error)
 	// GetRequestConnection returns the account at a provider that is connected for a request. It
@@ -138,9 +140,6 @@ type AuthorizeResult struct {
 	ExpiresAt time.Time
 	Session   wire.Session
 }
-
-// challengeLength is the length of a PKCE challenge: a SHA-256 hash in base64url.
-const challengeLength = 43
 
 // Authorize adds a request for consent. An access token among the claims names the library
 // whose person is to answer; it must be of the same application, and may have expired.
@@ -212,7 +211,7 @@ func checkChallenge(claims wire.RequestClaims) error {
 	if claims.CodeChallengeMethod != wire.ChallengeS256 {
 		return InvalidParameter("code_challenge_method must be S256")
 	}
-	if len(claims.CodeChallenge) != challengeLength {
+	if !wire.ValidChallenge(claims.CodeChallenge) {
 		return InvalidParameter("code_challenge")
 	}
 	return nil
@@ -298,7 +297,8 @@ type PendingRequest struct {
 	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
 
-	code seal.Secret
+	issuer string // see ConsentConfig
+	code   seal.Secret
 }
 
 // CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
@@ -344,7 +344,8 @@ func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code strin
 		return nil, fmt.Errorf("redirect URI of the request is not registered any more: %w", ErrNotFound)
 	}
 	now := c.now()
-	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now), code: secret}
+	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now),
+		issuer: c.config.Issuer, code: secret}
 	switch {
 	case !request.AnsweredAt.IsZero():
 		return nil, &RequestError{RequestAnswered, r}

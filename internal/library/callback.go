@@ -48,8 +48,12 @@ func (r *PendingRequest) FailureURL(code CallbackCode) string {
 }
 
 // callbackURL returns the application's redirect URI, with q and the application's state added
-// to its own query.
+// to its own query. Each answer to an authorization names the server that it comes from (RFC 9207): an application of
+// several servers must not send the code of one to another.
 func (r *PendingRequest) callbackURL(query url.Values) string {
+	if r.Kind != RevokeRequest {
+		query.Set("iss", r.issuer)
+	}
 	if r.State != "" {
 		query.Set("state", r.State)
 	}

@@ -182,11 +182,11 @@ func TestSpend(t *testing.T) {
 	call := must(w.Clients.Verify(t.Context(), again))(t)
 	carreltest.Refused(t, "ten minutes later", w.Clients.UseNonce(t.Context(), call),
 		library.ReplayedNonce(late.Claims.Nonce))
-	w.Clock.Moves(time.Minute)
+	w.Clock.Moves(6 * time.Minute) // twice the window and a minute after the use
 	if err := w.Sweeping.SweepExpired(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	used := library.Nonce{Client: c.ID(), Value: late.Claims.Nonce, ForgetAt: w.Clock.Now()}
+	used := library.Nonce{Client: c.ID(), Value: late.Claims.Nonce, At: w.Clock.Now()}
 	if err := w.Store.UseNonce(t.Context(), used); err != nil {
 		t.Errorf("the nonce is kept for longer than it counts: %v", err)
 	}

@@ -39,6 +39,8 @@ type ConsentConfig struct {
 	// GrantLifetime is 180 days by default; a contract may set its own. It is also the
 	// lifetime of the refresh token.
 	GrantLifetime time.Duration
+	// Issuer identifies the server to applications: its public URL, without a slash at the end (RFC 9207).
+	Issuer string
 	// Log gets what somebody else has changed and nobody else reports; nil discards it.
 	Log *slog.Logger
 }

@@ -29,13 +29,16 @@ const (
 	EventLeft            EventKind = "app.left"
 	EventShutByApp       EventKind = "app.shut"
 	EventCodeReused      EventKind = "app.code_reused"
-	EventFileAdded       EventKind = "file.added"
-	EventFileRead        EventKind = "file.read"
-	EventFileDownloaded  EventKind = "file.downloaded"
-	EventConnected       EventKind = "account.connected"
-	EventNotConnected    EventKind = "account.refused"
-	EventAccountEnded    EventKind = "account.ended"
-	EventDisconnected    EventKind = "account.removed"
+	// EventCodeRevoked says that a code was used a second time by whoever should not have it, so that the tokens of the
+	// first use have ended.
+	EventCodeRevoked    EventKind = "app.code_revoked"
+	EventFileAdded      EventKind = "file.added"
+	EventFileRead       EventKind = "file.read"
+	EventFileDownloaded EventKind = "file.downloaded"
+	EventConnected      EventKind = "account.connected"
+	EventNotConnected   EventKind = "account.refused"
+	EventAccountEnded   EventKind = "account.ended"
+	EventDisconnected   EventKind = "account.removed"
 	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
 	// use it.
 	EventNotAllowed   EventKind = "account.dropped"

@@ -86,7 +86,7 @@ type FileStore interface {
 	// AddFile adds a file, its content and its event, marks the grant as used at the event's
 	// time unless it was used within the minute before, and uses the nonce up, if one is given.
 	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been
-	// revoked or the library shut or deleted, and ErrExists if the id is taken.
+	// revoked, the token has ended, or the library was shut or deleted, and ErrExists if the id is taken.
 	AddFile(ctx context.Context, a NewFile) error
 	// GetFile and GetContent return what AddFile was given, with the same MetadataJSON byte by byte, and
 	// ErrNotFound for a file of another library.
@@ -109,8 +109,10 @@ type NewFile struct {
 	File    File
 	Content Content
 	Grant   GrantID
-	Nonce   *Nonce
-	Event   Event
+	// Token is the access token that the file is pushed with; zero for none.
+	Token seal.Hash
+	Nonce *Nonce
+	Event Event
 }
 
 // FileCursor is a position in a library's list of files, which is ordered by CreatedAt and then

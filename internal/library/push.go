@@ -129,7 +129,8 @@ func (f *Files) add(
 	details := b.Client.EventDetails()
 	details.Ciphertext, details.Metadata = hex.EncodeToString(ciphertext), hex.EncodeToString(hash[:])
 	details.Grant, details.File, details.FileName = b.Grant.ID, file.ID, file.Name()
-	err = f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Nonce: b.request.unusedNonce(),
+	err = f.store.AddFile(ctx, NewFile{File: file, Content: content, Grant: b.Grant.ID, Token: b.token.Hash,
+		Nonce: b.request.unusedNonce(),
 		Event: Event{Library: file.Library, At: file.CreatedAt, Kind: EventFileAdded, Details: details}})
 	switch {
 	case errors.Is(err, ErrReplayed):

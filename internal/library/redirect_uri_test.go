@@ -189,6 +189,9 @@ func TestCallback(t *testing.T) {
 			if !strings.HasPrefix(address, prefix) || strings.ContainsAny(address, "\r\n #") {
 				t.Errorf("%s leads to %q", uri, address)
 			}
+			if got := carreltest.QueryOf(t, address)["iss"]; len(got) != 1 || got[0] != w.URL {
+				t.Errorf("%s: issuer %q", uri, got)
+			}
 			if got := carreltest.QueryOf(t, address).Get("state"); got != state {
 				t.Errorf("%s: state %q came back", uri, got)
 			}

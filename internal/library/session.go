@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -28,7 +29,8 @@ type Session struct {
 
 // SessionStore stores sessions.
 type SessionStore interface {
-	// AddSession returns ErrNotFound if the session has a grant and that has been revoked.
+	// AddSession returns ErrNotFound if the session has a grant and that has been revoked. It deletes the oldest
+	// sessions of the grant, until as many are left as Limits allow.
 	AddSession(ctx context.Context, s Session) error
 	GetSession(ctx context.Context, h seal.Hash) (Session, error)
 }
@@ -55,6 +57,13 @@ func (c *Consents) newSession(req *SignedRequest, key seal.Secret, options wire.
 
 // checkOptions refuses session options that are malformed.
 func checkOptions(o wire.SessionOptions) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encode session options: %w", err)
+	}
+	if len(text) > maxSessionOptions {
+		return InvalidParameter(fmt.Sprintf("the session options are larger than %d bytes", maxSessionOptions))
+	}
 	if o.Scope == nil {
 		return nil
 	}

@@ -23,6 +23,10 @@ type SignedRequest struct {
 // window is the largest difference between a request's timestamp and the server's clock.
 const window = 5 * time.Minute
 
+// nonceLifetime is how long a nonce is remembered: twice the window, because a request whose timestamp lies ahead by
+// the window is accepted until that has passed twice, and a minute by which the clocks of servers may differ.
+const nonceLifetime = 2*window + time.Minute
+
 // Verify verifies a request's bearer token. It makes the cheap checks first: form, algorithm,
 // header, nonce, timestamp, client; and then the RSA signature. It does not use the nonce up:
 // [Clients.UseNonce] does, or the transaction that carries the request out.
@@ -42,6 +46,9 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedRequest, er
 	if err := token.Peek(&req.Claims); err != nil {
 		return nil, InvalidRequest("bearer token claims").Because(err)
 	}
+	if !token.HasUnicodeClaims() {
+		return nil, InvalidRequest("bearer token claims are not Unicode")
+	}
 	if !wire.ValidNonce(req.Claims.Nonce) {
 		return nil, InvalidRequest("nonce")
 	}
@@ -59,7 +66,7 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedRequest, er
 	if req.key, err = c.verifySignature(token, req.Contract); err != nil {
 		return nil, err
 	}
-	req.nonce = Nonce{Client: id, Value: req.Claims.Nonce, ForgetAt: sent.Add(window + time.Second)}
+	req.nonce = Nonce{Client: id, Value: req.Claims.Nonce, At: c.now(), KeepFor: nonceLifetime}
 	return req, nil
 }
 
@@ -91,17 +98,19 @@ func (c *Clients) UseNonce(ctx context.Context, req *SignedRequest) error {
 	return nil
 }
 
-// Nonce is one use of a nonce. A client may use it once until ForgetAt, when its timestamp has
-// left the window.
+// Nonce is one use of a nonce.
 type Nonce struct {
-	Client   wire.ClientID
-	Value    string
-	ForgetAt time.Time
+	Client wire.ClientID
+	Value  string
+	// At is the time of the use, and KeepFor how long it is remembered.
+	At      time.Time
+	KeepFor time.Duration
 }
 
 // NonceStore stores the nonces that have been used.
 type NonceStore interface {
-	// UseNonce returns ErrReplayed if the client has used it before.
+	// UseNonce returns ErrReplayed if the client has used it before. The nonce is remembered until KeepFor after At, or,
+	// in a database that servers share, until KeepFor from now by the clock of the database.
 	UseNonce(ctx context.Context, n Nonce) error
 }
 

@@ -29,6 +29,9 @@ type Token struct {
 	ExpiresAt time.Time
 	// Binding binds the token to the library: see [Integrity].
 	Binding []byte
+	// Code is the authorization code that the token came of, also by refreshes. It is zero in a token that an older
+	// program has given out.
+	Code seal.Hash
 }
 
 // TokenInfo is a token with its grant and its library, which decide what it allows.
@@ -43,7 +46,8 @@ type TokenStore interface {
 	// GetTokenInfo finds a token with its grant and library.
 	GetTokenInfo(ctx context.Context, h seal.Hash, use TokenUse) (TokenInfo, error)
 	// AddToken adds an access token to a grant. It returns ErrNotFound if the grant has been
-	// revoked.
+	// revoked, or if RecordAuthCodeReuse has ended what came of the token's code. It deletes those of the grant's tokens
+	// of the same use that expire first, until as many are left as Limits allow.
 	AddToken(ctx context.Context, t Token) error
 }
 
@@ -65,7 +69,7 @@ func (c *Consents) Refresh(ctx context.Context, req *SignedRequest) (wire.TokenC
 	refresh, access := seal.SecretOf(req.Claims.RefreshToken), seal.NewSecret()
 	token := Token{Hash: access.Hash(), Use: UseAccess, Grant: info.Grant.ID,
 		ExpiresAt: earlier(now.Add(c.config.AccessTokenLifetime), info.Token.ExpiresAt),
-		Binding:   c.integrity.BindSecret(access, info.Library)}
+		Binding:   c.integrity.BindSecret(access, info.Library), Code: info.Token.Code}
 	if info.Token.Seal != nil {
 		key, err := c.integrity.open(ctx, refresh, info.Token.Seal, info.Library)
 		if err != nil {

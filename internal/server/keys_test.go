@@ -211,8 +211,8 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 		"links.binding", "links.session_binding", "logins.binding", "event_checkpoints.hash", "chains.hash",
 		"nonces.hash", "libraries.public_key", "locks.box", "logins.hash", "logins.seal", "logins.pending_code",
 		"events.previous", "events.hash", "links.hash", "links.state", "links.session_hash", "codes.hash", "codes.seal",
-		"tokens.hash", "tokens.seal", "deleted_tokens.hash", "sessions.hash", "sessions.public_key", "sessions.seal",
-		"contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",
+		"tokens.hash", "tokens.seal", "tokens.code_hash", "deleted_tokens.hash", "sessions.hash", "sessions.public_key",
+		"sessions.seal", "contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",
 	}
 	w := carreltest.New(t)
 	for _, column := range w.BytesColumns() {

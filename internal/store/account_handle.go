@@ -10,14 +10,18 @@ import (
 
 // AddAccountHandle implements [library.AccountHandleStore].
 func (db *DB) AddAccountHandle(ctx context.Context, h library.AccountHandle) error {
-	return db.add(ctx, "add account handle", func(ctx context.Context, q *query.Queries) error {
-		return q.AddAccountHandle(ctx, query.AddAccountHandleParams{
+	return db.addBounded(ctx, "add account handle", func(ctx context.Context, q *query.Queries) (int64, error) {
+		err := q.AddAccountHandle(ctx, query.AddAccountHandleParams{
 			ID:            h.ID,
 			ApplicationID: h.Client.Application,
 			ContractID:    h.Client.Contract,
 			AccountID:     wire.AccountID(validText(string(h.Account))),
 			ExpiresAt:     toMillis(h.ExpiresAt),
 		})
+		if err != nil {
+			return 0, err
+		}
+		return q.DeleteOldestAccountHandles(ctx, h.Client.Contract, clamp(db.limits.AccountHandles))
 	})
 }
 

@@ -48,12 +48,50 @@ func (db *DB) RedeemAuthCode(ctx context.Context, h seal.Hash, at time.Time, tok
 		if rows == 0 {
 			return library.ErrUsed
 		}
-		for _, t := range tokens {
-			if err := addToken(ctx, q, t); err != nil {
+		_, err = db.addTokens(ctx, q, tokens...)
+		return err
+	})
+}
+
+// What has come of a second use of a code, as it is stored.
+const (
+	reuseRecorded query.Number = 1
+	reuseRevoked  query.Number = 2
+)
+
+// RecordAuthCodeReuse implements [library.AuthCodeStore].
+func (db *DB) RecordAuthCodeReuse(ctx context.Context, h seal.Hash, revoke bool, e library.Event) error {
+	return db.write(ctx, "record second use of code", func(ctx context.Context, q *query.Queries) error {
+		if err := lockLibrary(ctx, q, e.Library); err != nil {
+			return err
+		}
+		code, err := q.GetAuthCode(ctx, h)
+		if err != nil {
+			return err
+		}
+		reuse := reuseRecorded
+		if revoke {
+			reuse = reuseRevoked
+		}
+		if code.UsedAt == 0 || code.Reuse >= reuse {
+			return nil
+		}
+		// No refresh adds a token meanwhile.
+		if err := lockGrant(ctx, q, code.GrantID); err != nil && !errors.Is(err, library.ErrNotFound) {
+			return err
+		}
+		if err := q.SetAuthCodeReuse(ctx, h, reuse); err != nil {
+			return err
+		}
+		if revoke {
+			if err := q.DeleteTokensOfCode(ctx, h[:]); err != nil {
+				return err
+			}
+			if err := q.DeleteSessionsOfGrant(ctx, code.GrantID); err != nil {
 				return err
 			}
 		}
-		return nil
+		return db.addEvent(ctx, q, e)
 	})
 }
 

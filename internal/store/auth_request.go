@@ -19,8 +19,8 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		err := q.AddAuthRequest(ctx, query.AddAuthRequestParams{
+	return db.addBounded(ctx, doing, func(ctx context.Context, q *query.Queries) (deleted int64, err error) {
+		err = q.AddAuthRequest(ctx, query.AddAuthRequestParams{
 			Hash:           r.Hash,
 			Kind:           r.Kind,
 			ApplicationID:  r.ClientID.Application,
@@ -37,11 +37,38 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 			Binding:        r.Binding,
 			SessionBinding: r.SessionBinding,
 		})
-		if err != nil || s.Hash == (seal.Hash{}) {
-			return err
+		if err == nil && s.Hash != (seal.Hash{}) {
+			err = q.AddSession(ctx, session)
 		}
-		return q.AddSession(ctx, session)
+		if err != nil {
+			return 0, err
+		}
+		return db.deleteOldestAuthRequests(ctx, q, r)
 	})
+}
+
+// deleteOldestAuthRequests deletes the oldest requests of the contract of r for the same library, and the sessions that
+// they were to open.
+func (db *DB) deleteOldestAuthRequests(
+	ctx context.Context, q *query.Queries, r library.AuthRequest,
+) (deleted int64, err error) {
+	keep := db.limits.AuthRequests
+	if r.Library == "" {
+		keep = db.limits.AnonymousAuthRequests
+	}
+	oldest, err := q.ListOldestAuthRequests(ctx, r.ClientID.Contract, r.Library, clamp(keep))
+	if err != nil {
+		return 0, err
+	}
+	for _, old := range oldest {
+		if err := q.DeleteAuthRequest(ctx, old.Hash); err != nil {
+			return 0, err
+		}
+		if err := q.DeleteSessionWithoutGrant(ctx, old.SessionHash); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(oldest)), nil
 }
 
 // GetAuthRequest implements [library.AuthRequestStore].

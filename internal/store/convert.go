@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -31,6 +32,14 @@ func fromMillis(ms query.Number) time.Time {
 		ms = query.Unreadable
 	}
 	return time.UnixMilli(int64(min(ms, maxMillis))).UTC()
+}
+
+// toHash returns a hash that may be missing; zero if it is, or if somebody else has put something there.
+func toHash(b []byte) (h seal.Hash) {
+	if len(b) == len(h) {
+		copy(h[:], b)
+	}
+	return h
 }
 
 // validText returns s as both databases can store it: PostgreSQL refuses NUL and bytes that are

@@ -22,7 +22,11 @@ type DB struct {
 	// boxes seals the tokens of an account anew when its grant changes.
 	boxes  *delivery.Boxes
 	binder Binder // nil until SetBinder
+	limits library.Limits
 }
+
+// SetLimits replaces [library.DefaultLimits]. Call it before any use.
+func (db *DB) SetLimits(l library.Limits) { db.limits = l }
 
 // UseBoxes makes the store seal providers' tokens anew when the account or the grant changes that they
 // belong to. Without boxes, tokens stay as they are, and then do not open. Call it before any use.
@@ -167,6 +171,22 @@ func awaitReaders(pool *sql.DB) {
 func (db *DB) write(ctx context.Context, doing string, f op) error {
 	err := db.add(ctx, doing, f)
 	if err == nil {
+		db.writer.removedSome()
+	}
+	return err
+}
+
+// addBounded runs f, which adds something and deletes the oldest beyond a limit, as one transaction. The function
+// returns how many it has deleted.
+func (db *DB) addBounded(
+	ctx context.Context, doing string, f func(ctx context.Context, q *query.Queries) (deleted int64, err error),
+) error {
+	var deleted int64
+	err := db.add(ctx, doing, func(ctx context.Context, q *query.Queries) (err error) {
+		deleted, err = f(ctx, q)
+		return err
+	})
+	if err == nil && deleted > 0 {
 		db.writer.removedSome()
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -58,7 +59,7 @@ func (db *DB) AddDelivery(ctx context.Context, d delivery.Delivery, limit delive
 		if err := lockLibrary(ctx, q, d.Library); err != nil {
 			return err
 		}
-		if err := markUsed(ctx, q, d.Grant, d.Library, d.CreatedAt); err != nil {
+		if err := markUsed(ctx, q, d.Grant, seal.Hash{}, d.Library, d.CreatedAt); err != nil {
 			return err
 		}
 		err := affected(q.UseConnection(ctx, query.UseConnectionParams{

@@ -19,14 +19,14 @@ func (db *DB) AddEvent(ctx context.Context, e library.Event) error {
 }
 
 // SpendEventTime implements [library.EventStore]. It makes the statements of AddEvent, in a transaction that is as
-// durable, with a nonce of nobody in place of the event. The nonce is forgotten with those of the time of the event.
+// durable, with a nonce of nobody in place of the event. The nonce may be forgotten at once.
 func (db *DB) SpendEventTime(ctx context.Context, e library.Event) error {
-	nobody := library.Nonce{Value: seal.RandomID(26), ForgetAt: e.At}
+	nobody := library.Nonce{Value: seal.RandomID(26), At: e.At}
 	return db.add(ctx, "spend the time of an event", func(ctx context.Context, q *query.Queries) error {
 		if _, err := q.CountEvent(ctx, ""); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err := useNonce(ctx, q, nobody); err != nil {
+		if err := db.useNonce(ctx, q, nobody); err != nil {
 			return err
 		}
 		return q.SetChainEnd(ctx, "", nil, forgedEnd)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -30,7 +31,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		Data:      added.Content.Inline,
 	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		if err := db.useGrant(ctx, q, added.Nonce, added.Grant, added.Event); err != nil {
+		if err := db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event); err != nil {
 			return err
 		}
 		if err := q.AddFile(ctx, file); err != nil {
@@ -43,29 +44,38 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 // AddRead implements [library.FileStore].
 func (db *DB) AddRead(ctx context.Context, n *library.Nonce, grant library.GrantID, e library.Event) error {
 	return db.add(ctx, "add read", func(ctx context.Context, q *query.Queries) error {
-		return db.useGrant(ctx, q, n, grant, e)
+		return db.useGrant(ctx, q, n, grant, seal.Hash{}, e)
 	})
 }
 
 // useGrant uses the nonce up, adds the event and marks the grant as used. It returns ErrNotFound
-// if the grant is revoked, as all grants of a shut library are.
+// if the grant is revoked, as all grants of a shut library are, or if its token, unless that is zero, has ended.
 func (db *DB) useGrant(
-	ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, e library.Event,
+	ctx context.Context, q *query.Queries, n *library.Nonce, grant library.GrantID, token seal.Hash, e library.Event,
 ) error {
 	if n != nil {
-		if err := useNonce(ctx, q, *n); err != nil {
+		if err := db.useNonce(ctx, q, *n); err != nil {
 			return err
 		}
 	}
 	if err := db.addEvent(ctx, q, e); err != nil {
 		return err
 	}
-	return markUsed(ctx, q, grant, e.Library, e.At)
+	return markUsed(ctx, q, grant, token, e.Library, e.At)
 }
 
-// markUsed marks a library's grant as used. It returns ErrNotFound if the grant is revoked.
-func markUsed(ctx context.Context, q *query.Queries, grant library.GrantID, id library.ID, at time.Time) error {
-	used, err := q.GetLastUse(ctx, grant, id)
+// markUsed marks a library's grant as used. It returns ErrNotFound if the grant is revoked, or if its token, unless
+// that is zero, has ended.
+func markUsed(
+	ctx context.Context, q *query.Queries, grant library.GrantID, token seal.Hash, id library.ID, at time.Time,
+) error {
+	var used query.Number
+	var err error
+	if token == (seal.Hash{}) {
+		used, err = q.GetLastUse(ctx, grant, id)
+	} else {
+		used, err = q.GetLastUseWithToken(ctx, grant, id, token)
+	}
 	if err != nil {
 		return err
 	}

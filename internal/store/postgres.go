@@ -30,7 +30,8 @@ func openPostgres(ctx context.Context, address string, mode openMode) (*DB, erro
 		_ = w.close()
 		return nil, fmt.Errorf("open PostgreSQL: %w", explain(err))
 	}
-	return &DB{reader: query.New(db), readPool: db, writer: w, dialect: postgresDialect}, nil
+	return &DB{reader: query.New(db), readPool: db, writer: w, dialect: postgresDialect,
+		limits: library.DefaultLimits}, nil
 }
 
 // inspectPostgres reads the state of a database.

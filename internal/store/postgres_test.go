@@ -25,7 +25,7 @@ func TestUnluckyTransactionsAreRunAgain(t *testing.T) {
 			err := db.write(t.Context(), "test", func(ctx context.Context, q *query.Queries) error {
 				runs++
 				// Would be there already in the third run, if the first two had left anything.
-				if err := useNonce(ctx, q, library.Nonce{Value: code}); err != nil {
+				if err := db.useNonce(ctx, q, library.Nonce{Value: code}); err != nil {
 					return err
 				}
 				if runs < 3 {

@@ -16,13 +16,17 @@ func (db *DB) AddSession(ctx context.Context, s library.Session) error {
 	if err != nil {
 		return wrap(doing, err)
 	}
-	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		if s.Grant != "" {
-			if err := lockGrant(ctx, q, s.Grant); err != nil {
-				return err
-			}
+	return db.addBounded(ctx, doing, func(ctx context.Context, q *query.Queries) (deleted int64, err error) {
+		if s.Grant == "" {
+			return 0, q.AddSession(ctx, params)
 		}
-		return q.AddSession(ctx, params)
+		if err := lockGrant(ctx, q, s.Grant); err != nil {
+			return 0, err
+		}
+		if err := q.AddSession(ctx, params); err != nil {
+			return 0, err
+		}
+		return q.DeleteOldestSessions(ctx, s.Grant, clamp(db.limits.Sessions))
 	})
 }
 

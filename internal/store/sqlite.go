@@ -78,7 +78,8 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
-	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect}, nil
+	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect,
+		limits: library.DefaultLimits}, nil
 }
 
 // connect makes the first connection. SQLite refuses it at once, whatever busy_timeout says, while

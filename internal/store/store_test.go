@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/store/storetest"
@@ -56,6 +57,7 @@ func (p *storePool) get(t *testing.T) *store.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		s.SetLimits(library.DefaultLimits) // a test may have set its own
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.free = append(p.free, s)

@@ -21,13 +21,17 @@ const keepPending = 24 * time.Hour
 // has not answered: then they are forgotten.
 const keepRevocations = 24 * time.Hour
 
+// keepUsedCodes is how long a code that was used is kept after it has expired: whoever presents it then shows that it
+// has leaked.
+const keepUsedCodes = 24 * time.Hour
+
 // A sweep deletes up to batch rows that expired at or before a time.
 type sweep = func(q *query.Queries, ctx context.Context, before query.Number, batch int32) (int64, error)
 
 // Sweep implements [library.Sweeper].
 func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration) error {
 	// Nonces say nothing, so nothing is erased when they go.
-	if _, err := db.inBatches(ctx, "sweep nonces", now, (*query.Queries).SweepNonces); err != nil {
+	if _, err := db.inBatches(ctx, "sweep nonces", now, db.sweepNonces); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -37,6 +41,7 @@ func (db *DB) Sweep(ctx context.Context, now time.Time, keepTokens time.Duration
 	}{
 		{"sweep requests", (*query.Queries).SweepAuthRequests, now},
 		{"sweep codes", (*query.Queries).SweepAuthCodes, now},
+		{"sweep used codes", (*query.Queries).SweepUsedAuthCodes, now.Add(-keepUsedCodes)},
 		{"sweep sessions", (*query.Queries).SweepSessions, now},
 		{"sweep logins", (*query.Queries).SweepLogins, now},
 		{"sweep references", (*query.Queries).SweepAccountHandles, now},

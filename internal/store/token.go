@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -27,6 +29,7 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 			Seal:      row.Token.Seal,
 			ExpiresAt: fromMillis(row.Token.ExpiresAt),
 			Binding:   row.Token.Binding,
+			Code:      toHash(row.Token.CodeHash),
 		},
 		Grant:   toGrant(row.Grant),
 		Library: l,
@@ -35,15 +38,53 @@ func (db *DB) GetTokenInfo(ctx context.Context, h seal.Hash, use library.TokenUs
 
 // AddToken implements [library.TokenStore].
 func (db *DB) AddToken(ctx context.Context, t library.Token) error {
-	return db.add(ctx, "add token", func(ctx context.Context, q *query.Queries) error {
+	return db.addBounded(ctx, "add token", func(ctx context.Context, q *query.Queries) (int64, error) {
 		if err := lockGrant(ctx, q, t.Grant); err != nil {
-			return err
+			return 0, err
 		}
-		return addToken(ctx, q, t)
+		if err := checkTokensOf(ctx, q, t.Code); err != nil {
+			return 0, err
+		}
+		return db.addTokens(ctx, q, t)
 	})
 }
 
+// checkTokensOf returns ErrNotFound if the tokens that came of a code have ended. The grant is locked, so that they do
+// not end meanwhile.
+func checkTokensOf(ctx context.Context, q *query.Queries, code seal.Hash) error {
+	if code == (seal.Hash{}) {
+		return nil
+	}
+	row, err := q.GetAuthCode(ctx, code)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // it is too old to be used again
+	}
+	if err == nil && row.Reuse == reuseRevoked {
+		return library.ErrNotFound
+	}
+	return err
+}
+
+// addTokens adds tokens of one grant. It returns how many it has deleted, of the oldest.
+func (db *DB) addTokens(ctx context.Context, q *query.Queries, tokens ...library.Token) (deleted int64, err error) {
+	for _, t := range tokens {
+		if err := addToken(ctx, q, t); err != nil {
+			return 0, err
+		}
+		n, err := q.DeleteOldestTokens(ctx, t.Grant, t.Use, clamp(db.limits.Tokens))
+		if err != nil {
+			return 0, err
+		}
+		deleted += n
+	}
+	return deleted, nil
+}
+
 func addToken(ctx context.Context, q *query.Queries, t library.Token) error {
+	var code []byte
+	if t.Code != (seal.Hash{}) {
+		code = t.Code[:]
+	}
 	return q.AddToken(ctx, query.AddTokenParams{
 		Hash:      t.Hash,
 		Use:       t.Use,
@@ -51,5 +92,6 @@ func addToken(ctx context.Context, q *query.Queries, t library.Token) error {
 		Seal:      t.Seal,
 		ExpiresAt: toMillis(t.ExpiresAt),
 		Binding:   t.Binding,
+		CodeHash:  code,
 	})
 }

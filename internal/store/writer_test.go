@@ -64,7 +64,7 @@ func queue(t *testing.T, ctx context.Context, db *DB, f op) (verdict chan error)
 // useOneNonce uses up the nonce of that number.
 func useOneNonce(i int) op {
 	return func(ctx context.Context, q *query.Queries) error {
-		return useNonce(ctx, q, library.Nonce{Value: strconv.Itoa(i)})
+		return new(DB).useNonce(ctx, q, library.Nonce{Value: strconv.Itoa(i)})
 	}
 }
 

@@ -167,19 +167,19 @@ func TestNonces(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("takes a nonce once for each client", func(t *testing.T) {
 		f := NewFixture(t, open)
 		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(),
-			ForgetAt: Now}
+			At: Now, KeepFor: time.Minute}
 		Must(t, f.UseNonce(Ctx, n))
 		WantErr(t, "the same again", f.UseNonce(Ctx, n), library.ErrReplayed)
 		other := n
 		other.Client.Contract = "l"
 		Must(t, f.UseNonce(Ctx, other))
-		n.ForgetAt = Later(time.Hour)
+		n.At, n.KeepFor = Later(time.Hour), time.Hour
 		WantErr(t, "the same with another time", f.UseNonce(Ctx, n), library.ErrReplayed)
 	})
 	t.Run("takes one of many at once", func(t *testing.T) {
 		f := NewFixture(t, open)
 		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(),
-			ForgetAt: Now}
+			At: Now, KeepFor: time.Minute}
 		OneWins(t, "nonce", Race(50, func(int) error { return f.UseNonce(Ctx, n) }), library.ErrReplayed)
 	})
 }

@@ -265,7 +265,7 @@ func newFile(g library.Grant, at time.Time) library.NewFile {
 		},
 		Content: library.Content{Format: library.FormatInline, Key: AnySeal(), Inline: []byte("sealed \x00\xff")},
 		Grant:   g.ID,
-		Nonce:   &library.Nonce{Client: ClientOf(g), Value: wire.NewNonce(), ForgetAt: at.Add(10 * time.Minute)},
+		Nonce:   &library.Nonce{Client: ClientOf(g), Value: wire.NewNonce(), At: at, KeepFor: 10 * time.Minute},
 		Event: library.Event{Library: g.Library, At: at, Kind: library.EventFileAdded,
 			Details: library.EventDetails{Grant: g.ID, File: name}},
 	}

@@ -27,6 +27,8 @@ type Store interface {
 	library.Sweeper
 	library.RebindStore
 	library.CheckStore
+	// SetLimits replaces library.DefaultLimits.
+	SetLimits(l library.Limits)
 }
 
 // TestStore runs the tests of every interface that a store implements. open returns
@@ -48,6 +50,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Allow", TestAllow},
 		{"Grants", TestGrants},
 		{"Tokens", TestTokens},
+		{"Limits", TestLimits},
 		{"Accounts", TestAccounts},
 		{"Files", TestFiles},
 		{"Events", TestEvents},

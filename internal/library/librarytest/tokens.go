@@ -53,6 +53,67 @@ func TestTokens(t *testing.T, open func(t *testing.T) Store) {
 		_, err := f.GetAuthCode(Ctx, AnyHash())
 		WantErr(t, "unknown code", err, library.ErrNotFound)
 	})
+	t.Run("end with a second use of their code", func(t *testing.T) {
+		f := NewFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Read)
+		g, a, s := f.Approve(p, c)
+		reused := library.Event{Library: p.ID, At: Now, Kind: library.EventCodeReused}
+		revoked := library.Event{Library: p.ID, At: Now, Kind: library.EventCodeRevoked}
+		events := len(f.Events(p.ID))
+		Must(t, f.RecordAuthCodeReuse(Ctx, a.Code.Hash, true, revoked)) // it was not used yet
+		Same(t, "events", len(f.Events(p.ID)), events)
+		access, refreshed := anyToken(g.ID, library.UseAccess), anyToken(g.ID, library.UseAccess)
+		other := anyToken(g.ID, library.UseAccess)
+		access.Code, refreshed.Code = a.Code.Hash, a.Code.Hash
+		Must(t, f.RedeemAuthCode(Ctx, a.Code.Hash, Now, []library.Token{access}))
+		Must(t, f.AddToken(Ctx, refreshed))
+		Must(t, f.AddToken(Ctx, other))
+		Same(t, "code of the token", Value(f.GetTokenInfo(Ctx, refreshed.Hash, library.UseAccess))(t).Token, refreshed)
+		for range 3 {
+			Must(t, f.RecordAuthCodeReuse(Ctx, a.Code.Hash, false, reused))
+		}
+		Same(t, "events", len(f.Events(p.ID)), events+1)
+		_ = Value(f.GetTokenInfo(Ctx, access.Hash, library.UseAccess))(t)
+		_ = Value(f.GetSession(Ctx, s.Hash))(t)
+		for _, err := range Race(8, func(i int) error {
+			if i == 0 {
+				late := anyToken(g.ID, library.UseAccess)
+				late.Code = a.Code.Hash
+				if err := f.AddToken(Ctx, late); err != nil {
+					WantErr(t, "refresh at the same time", err, library.ErrNotFound)
+				}
+				refreshed = late
+				return nil
+			}
+			return f.RecordAuthCodeReuse(Ctx, a.Code.Hash, true, revoked)
+		}) {
+			Must(t, err)
+		}
+		Must(t, f.RecordAuthCodeReuse(Ctx, a.Code.Hash, false, reused))
+		Same(t, "events", len(f.Events(p.ID)), events+2)
+		Same(t, "kind of the newest", f.NewestEvent(p.ID).Kind, library.EventCodeRevoked)
+		for _, token := range []library.Token{access, refreshed} {
+			_, err := f.GetTokenInfo(Ctx, token.Hash, library.UseAccess)
+			WantErr(t, "token of the code", err, library.ErrNotFound)
+		}
+		_ = Value(f.GetTokenInfo(Ctx, other.Hash, library.UseAccess))(t)
+		_, err := f.GetSession(Ctx, s.Hash)
+		WantErr(t, "session", err, library.ErrNotFound)
+		WantErr(t, "refresh", f.AddToken(Ctx, refreshed), library.ErrNotFound)
+		WantErr(t, "unknown code", f.RecordAuthCodeReuse(Ctx, AnyHash(), true, revoked), library.ErrNotFound)
+	})
+	t.Run("let a file in while they are there", func(t *testing.T) {
+		f := NewFixture(t, open)
+		g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+		token := anyToken(g.ID, library.UseAccess)
+		Must(t, f.AddToken(Ctx, token))
+		file := newFile(g, Now)
+		file.Token = token.Hash
+		Must(t, f.AddFile(Ctx, file))
+		file = newFile(g, Now)
+		file.Token = AnyHash()
+		WantErr(t, "another token", f.AddFile(Ctx, file), library.ErrNotFound)
+	})
 	t.Run("come whole or not at all", func(t *testing.T) {
 		f := NewFixture(t, open)
 		g, a, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Read))

@@ -23,3 +23,9 @@ SELECT * FROM account_references WHERE id = $1;
 
 -- name: DeleteAccountHandlesOfLibrary :exec
 DELETE FROM account_references WHERE account_id IN (SELECT accounts.id FROM accounts WHERE accounts.library_id = $1);
+
+-- Those of a contract but the newest.
+-- name: DeleteOldestAccountHandles :execrows
+DELETE FROM account_references WHERE id IN (
+    SELECT r.id FROM account_references r WHERE r.contract_id = $1
+    ORDER BY r.expires_at DESC LIMIT 1000 OFFSET sqlc.arg(keep));

@@ -13,3 +13,6 @@ UPDATE codes SET seal = NULL WHERE grant_id = $1;
 
 -- name: DeleteAuthCodeSealsOfLibrary :exec
 UPDATE codes SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);
+
+-- name: SetAuthCodeReuse :exec
+UPDATE codes SET reuse = $2 WHERE hash = $1;

@@ -39,3 +39,11 @@ DELETE FROM sessions WHERE hash IN (
 UPDATE links SET expires_at = sqlc.arg(at)
 WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND answered_at = 0
     AND kind <> 'revoke' AND expires_at > CAST(sqlc.arg(at) AS BIGINT);
+
+-- Those of a contract and a library, or of no library, but the newest.
+-- name: ListOldestAuthRequests :many
+SELECT l.hash, l.session_hash FROM links l WHERE l.contract_id = $1 AND l.library_id = $2
+ORDER BY l.created_at DESC LIMIT 1000 OFFSET sqlc.arg(keep);
+
+-- name: DeleteAuthRequest :exec
+DELETE FROM links WHERE hash = $1;

@@ -34,6 +34,10 @@ UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0;
 -- name: GetLastUse :one
 SELECT last_used_at FROM grants WHERE id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND revoked_at = 0;
 
+-- name: GetLastUseWithToken :one
+SELECT last_used_at FROM grants WHERE grants.id = sqlc.arg(id) AND library_id = sqlc.arg(library_id) AND revoked_at = 0
+    AND EXISTS (SELECT 1 FROM tokens WHERE tokens.hash = sqlc.arg(token) AND tokens.grant_id = grants.id);
+
 -- name: UseGrant :exec
 UPDATE grants SET last_used_at = sqlc.arg(at) WHERE id = sqlc.arg(id);
 

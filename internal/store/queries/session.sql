@@ -13,3 +13,12 @@ DELETE FROM sessions WHERE grant_id = $1;
 
 -- name: DeleteSessionsOfLibrary :exec
 DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grants.library_id = $1);
+
+-- Those of a grant but the newest.
+-- name: DeleteOldestSessions :execrows
+DELETE FROM sessions WHERE hash IN (
+    SELECT s.hash FROM sessions s WHERE s.grant_id = $1
+    ORDER BY s.created_at DESC LIMIT 1000 OFFSET sqlc.arg(keep));
+
+-- name: DeleteSessionWithoutGrant :exec
+DELETE FROM sessions WHERE hash = $1 AND grant_id = '';

@@ -11,7 +11,13 @@ DELETE FROM links WHERE hash IN (
 
 -- name: SweepAuthCodes :execrows
 DELETE FROM codes WHERE hash IN (
-    SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= sqlc.arg(now) LIMIT sqlc.arg(portion));
+    SELECT c.hash FROM codes c
+    WHERE c.expires_at > 0 AND c.expires_at <= sqlc.arg(now) AND c.used_at = 0 LIMIT sqlc.arg(portion));
+
+-- name: SweepUsedAuthCodes :execrows
+DELETE FROM codes WHERE hash IN (
+    SELECT c.hash FROM codes c
+    WHERE c.expires_at > 0 AND c.expires_at <= sqlc.arg(now) AND c.used_at <> 0 LIMIT sqlc.arg(portion));
 
 -- name: SweepSessions :execrows
 DELETE FROM sessions WHERE hash IN (

@@ -1,5 +1,14 @@
 -- name: AddToken :exec
-INSERT INTO tokens (hash, use, grant_id, seal, expires_at, binding) VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO tokens (hash, use, grant_id, seal, expires_at, binding, code_hash) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- Those of a grant and use but the ones that expire last.
+-- name: DeleteOldestTokens :execrows
+DELETE FROM tokens WHERE hash IN (
+    SELECT t.hash FROM tokens t WHERE t.grant_id = $1 AND t.use = $2
+    ORDER BY t.expires_at DESC LIMIT 1000 OFFSET sqlc.arg(keep));
+
+-- name: DeleteTokensOfCode :exec
+DELETE FROM tokens WHERE code_hash = $1;
 
 -- name: GetTokenInfo :one
 SELECT sqlc.embed(tokens), sqlc.embed(grants), sqlc.embed(libraries)

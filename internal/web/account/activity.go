@@ -114,6 +114,7 @@ var eventKeys = map[library.EventKind]string{
 	library.EventLeft:            "event.app.left",
 	library.EventShutByApp:       "event.app.shut",
 	library.EventCodeReused:      "event.app.code_reused",
+	library.EventCodeRevoked:     "event.app.code_revoked",
 	library.EventFileAdded:       "event.file.added",
 	library.EventFileRead:        "event.file.read_one",
 	library.EventFileDownloaded:  "event.file.downloaded",

@@ -51,7 +51,7 @@ func TestEventsHaveTexts(t *testing.T) {
 		library.EventLibraryCreated, library.EventSignedIn, library.EventWrongPassword, library.EventRecovered,
 		library.EventPasswordChanged, library.EventCodeMade, library.EventShut, library.EventReopened,
 		library.EventAllowed, library.EventRenewed, library.EventDenied, library.EventStopped,
-		library.EventCodeReused, library.EventFileAdded,
+		library.EventCodeReused, library.EventCodeRevoked, library.EventFileAdded,
 		library.EventFileRead, library.EventFileDownloaded,
 		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
 		library.EventNotAllowed,

@@ -83,6 +83,21 @@ func (q *Queries) DeleteAccountHandlesOfLibrary(ctx context.Context, libraryID l
 	return err
 }
 
+const deleteOldestAccountHandles = `-- name: DeleteOldestAccountHandles :execrows
+DELETE FROM account_references WHERE id IN (
+    SELECT r.id FROM account_references r WHERE r.contract_id = $1
+    ORDER BY r.expires_at DESC LIMIT 1000 OFFSET $2)
+`
+
+// Those of a contract but the newest.
+func (q *Queries) DeleteOldestAccountHandles(ctx context.Context, contractID wire.ContractID, keep int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteOldestAccountHandlesStmt, deleteOldestAccountHandles, contractID, keep)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const getAccount = `-- name: GetAccount :one
 SELECT id, reference, library_id, application_id, subject, created_at, hidden_at FROM accounts WHERE library_id = $1 AND application_id = $2
 `

@@ -64,7 +64,7 @@ func (q *Queries) DeleteAuthCodeSealsOfLibrary(ctx context.Context, libraryID li
 }
 
 const getAuthCode = `-- name: GetAuthCode :one
-SELECT hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at, binding FROM codes WHERE hash = $1
+SELECT hash, grant_id, application_id, contract_id, challenge, seal, expires_at, used_at, binding, reuse FROM codes WHERE hash = $1
 `
 
 func (q *Queries) GetAuthCode(ctx context.Context, hash seal.Hash) (AuthCode, error) {
@@ -80,8 +80,18 @@ func (q *Queries) GetAuthCode(ctx context.Context, hash seal.Hash) (AuthCode, er
 		&i.ExpiresAt,
 		&i.UsedAt,
 		&i.Binding,
+		&i.Reuse,
 	)
 	return i, err
+}
+
+const setAuthCodeReuse = `-- name: SetAuthCodeReuse :exec
+UPDATE codes SET reuse = $2 WHERE hash = $1
+`
+
+func (q *Queries) SetAuthCodeReuse(ctx context.Context, hash seal.Hash, reuse Number) error {
+	_, err := q.exec(ctx, q.setAuthCodeReuseStmt, setAuthCodeReuse, hash, reuse)
+	return err
 }
 
 const useAuthCode = `-- name: UseAuthCode :execrows

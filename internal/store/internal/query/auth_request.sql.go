@@ -87,6 +87,15 @@ func (q *Queries) AnswerAuthRequest(ctx context.Context, arg AnswerAuthRequestPa
 	return i, err
 }
 
+const deleteAuthRequest = `-- name: DeleteAuthRequest :exec
+DELETE FROM links WHERE hash = $1
+`
+
+func (q *Queries) DeleteAuthRequest(ctx context.Context, hash seal.Hash) error {
+	_, err := q.exec(ctx, q.deleteAuthRequestStmt, deleteAuthRequest, hash)
+	return err
+}
+
 const deleteAuthRequestsOfConnectionsOfLibrary = `-- name: DeleteAuthRequestsOfConnectionsOfLibrary :exec
 DELETE FROM links WHERE account_id <> '' AND account_id IN (
     SELECT provider_accounts.id FROM provider_accounts WHERE provider_accounts.library_id = $1)
@@ -166,6 +175,40 @@ func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthReque
 		&i.SessionBinding,
 	)
 	return i, err
+}
+
+const listOldestAuthRequests = `-- name: ListOldestAuthRequests :many
+SELECT l.hash, l.session_hash FROM links l WHERE l.contract_id = $1 AND l.library_id = $2
+ORDER BY l.created_at DESC LIMIT 1000 OFFSET $3
+`
+
+type ListOldestAuthRequestsRow struct {
+	Hash        seal.Hash
+	SessionHash seal.Hash
+}
+
+// Those of a contract and a library, or of no library, but the newest.
+func (q *Queries) ListOldestAuthRequests(ctx context.Context, contractID wire.ContractID, libraryID library.ID, keep int32) ([]ListOldestAuthRequestsRow, error) {
+	rows, err := q.query(ctx, q.listOldestAuthRequestsStmt, listOldestAuthRequests, contractID, libraryID, keep)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListOldestAuthRequestsRow
+	for rows.Next() {
+		var i ListOldestAuthRequestsRow
+		if err := rows.Scan(&i.Hash, &i.SessionHash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockOpenAuthRequest = `-- name: LockOpenAuthRequest :execrows

@@ -162,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAuthCodeSealsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthCodeSealsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthCodeSealsOfLibrary: %w", err)
 	}
+	if q.deleteAuthRequestStmt, err = db.PrepareContext(ctx, deleteAuthRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAuthRequest: %w", err)
+	}
 	if q.deleteAuthRequestsOfConnectionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteAuthRequestsOfConnectionsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthRequestsOfConnectionsOfLibrary: %w", err)
 	}
@@ -201,6 +204,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteLostConnectionStmt, err = db.PrepareContext(ctx, deleteLostConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLostConnection: %w", err)
 	}
+	if q.deleteOldestAccountHandlesStmt, err = db.PrepareContext(ctx, deleteOldestAccountHandles); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldestAccountHandles: %w", err)
+	}
+	if q.deleteOldestSessionsStmt, err = db.PrepareContext(ctx, deleteOldestSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldestSessions: %w", err)
+	}
+	if q.deleteOldestTokensStmt, err = db.PrepareContext(ctx, deleteOldestTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteOldestTokens: %w", err)
+	}
 	if q.deletePayloadsOfConnectionStmt, err = db.PrepareContext(ctx, deletePayloadsOfConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePayloadsOfConnection: %w", err)
 	}
@@ -215,6 +227,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deletePendingRecoveryCodesStmt, err = db.PrepareContext(ctx, deletePendingRecoveryCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePendingRecoveryCodes: %w", err)
+	}
+	if q.deleteSessionWithoutGrantStmt, err = db.PrepareContext(ctx, deleteSessionWithoutGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionWithoutGrant: %w", err)
 	}
 	if q.deleteSessionsOfGrantStmt, err = db.PrepareContext(ctx, deleteSessionsOfGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionsOfGrant: %w", err)
@@ -239,6 +254,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteTokenSealsOfLibraryStmt, err = db.PrepareContext(ctx, deleteTokenSealsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenSealsOfLibrary: %w", err)
+	}
+	if q.deleteTokensOfCodeStmt, err = db.PrepareContext(ctx, deleteTokensOfCode); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTokensOfCode: %w", err)
 	}
 	if q.disableApplicationStmt, err = db.PrepareContext(ctx, disableApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableApplication: %w", err)
@@ -350,6 +368,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getLastUseStmt, err = db.PrepareContext(ctx, getLastUse); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLastUse: %w", err)
+	}
+	if q.getLastUseWithTokenStmt, err = db.PrepareContext(ctx, getLastUseWithToken); err != nil {
+		return nil, fmt.Errorf("error preparing query GetLastUseWithToken: %w", err)
 	}
 	if q.getLibraryStmt, err = db.PrepareContext(ctx, getLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query GetLibrary: %w", err)
@@ -486,6 +507,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listLostConnectionsStmt, err = db.PrepareContext(ctx, listLostConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLostConnections: %w", err)
 	}
+	if q.listOldestAuthRequestsStmt, err = db.PrepareContext(ctx, listOldestAuthRequests); err != nil {
+		return nil, fmt.Errorf("error preparing query ListOldestAuthRequests: %w", err)
+	}
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
 	}
@@ -612,6 +636,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setAdoptionMACStmt, err = db.PrepareContext(ctx, setAdoptionMAC); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAdoptionMAC: %w", err)
 	}
+	if q.setAuthCodeReuseStmt, err = db.PrepareContext(ctx, setAuthCodeReuse); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAuthCodeReuse: %w", err)
+	}
 	if q.setAuthRequestAccountStmt, err = db.PrepareContext(ctx, setAuthRequestAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query SetAuthRequestAccount: %w", err)
 	}
@@ -677,6 +704,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sweepTokensStmt, err = db.PrepareContext(ctx, sweepTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query SweepTokens: %w", err)
+	}
+	if q.sweepUsedAuthCodesStmt, err = db.PrepareContext(ctx, sweepUsedAuthCodes); err != nil {
+		return nil, fmt.Errorf("error preparing query SweepUsedAuthCodes: %w", err)
 	}
 	if q.touchLoginStmt, err = db.PrepareContext(ctx, touchLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query TouchLogin: %w", err)
@@ -958,6 +988,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAuthCodeSealsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteAuthRequestStmt != nil {
+		if cerr := q.deleteAuthRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAuthRequestStmt: %w", cerr)
+		}
+	}
 	if q.deleteAuthRequestsOfConnectionsOfLibraryStmt != nil {
 		if cerr := q.deleteAuthRequestsOfConnectionsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAuthRequestsOfConnectionsOfLibraryStmt: %w", cerr)
@@ -1023,6 +1058,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteLostConnectionStmt: %w", cerr)
 		}
 	}
+	if q.deleteOldestAccountHandlesStmt != nil {
+		if cerr := q.deleteOldestAccountHandlesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldestAccountHandlesStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldestSessionsStmt != nil {
+		if cerr := q.deleteOldestSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldestSessionsStmt: %w", cerr)
+		}
+	}
+	if q.deleteOldestTokensStmt != nil {
+		if cerr := q.deleteOldestTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteOldestTokensStmt: %w", cerr)
+		}
+	}
 	if q.deletePayloadsOfConnectionStmt != nil {
 		if cerr := q.deletePayloadsOfConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePayloadsOfConnectionStmt: %w", cerr)
@@ -1046,6 +1096,11 @@ func (q *Queries) Close() error {
 	if q.deletePendingRecoveryCodesStmt != nil {
 		if cerr := q.deletePendingRecoveryCodesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePendingRecoveryCodesStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionWithoutGrantStmt != nil {
+		if cerr := q.deleteSessionWithoutGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionWithoutGrantStmt: %w", cerr)
 		}
 	}
 	if q.deleteSessionsOfGrantStmt != nil {
@@ -1086,6 +1141,11 @@ func (q *Queries) Close() error {
 	if q.deleteTokenSealsOfLibraryStmt != nil {
 		if cerr := q.deleteTokenSealsOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteTokenSealsOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokensOfCodeStmt != nil {
+		if cerr := q.deleteTokensOfCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokensOfCodeStmt: %w", cerr)
 		}
 	}
 	if q.disableApplicationStmt != nil {
@@ -1271,6 +1331,11 @@ func (q *Queries) Close() error {
 	if q.getLastUseStmt != nil {
 		if cerr := q.getLastUseStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getLastUseStmt: %w", cerr)
+		}
+	}
+	if q.getLastUseWithTokenStmt != nil {
+		if cerr := q.getLastUseWithTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getLastUseWithTokenStmt: %w", cerr)
 		}
 	}
 	if q.getLibraryStmt != nil {
@@ -1498,6 +1563,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listLostConnectionsStmt: %w", cerr)
 		}
 	}
+	if q.listOldestAuthRequestsStmt != nil {
+		if cerr := q.listOldestAuthRequestsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listOldestAuthRequestsStmt: %w", cerr)
+		}
+	}
 	if q.listPendingConnectionsStmt != nil {
 		if cerr := q.listPendingConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
@@ -1708,6 +1778,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setAdoptionMACStmt: %w", cerr)
 		}
 	}
+	if q.setAuthCodeReuseStmt != nil {
+		if cerr := q.setAuthCodeReuseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAuthCodeReuseStmt: %w", cerr)
+		}
+	}
 	if q.setAuthRequestAccountStmt != nil {
 		if cerr := q.setAuthRequestAccountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setAuthRequestAccountStmt: %w", cerr)
@@ -1816,6 +1891,11 @@ func (q *Queries) Close() error {
 	if q.sweepTokensStmt != nil {
 		if cerr := q.sweepTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sweepTokensStmt: %w", cerr)
+		}
+	}
+	if q.sweepUsedAuthCodesStmt != nil {
+		if cerr := q.sweepUsedAuthCodesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sweepUsedAuthCodesStmt: %w", cerr)
 		}
 	}
 	if q.touchLoginStmt != nil {
@@ -1978,6 +2058,7 @@ type Queries struct {
 	deleteAdoptionsStmt                          *sql.Stmt
 	deleteAuthCodeSealsOfGrantStmt               *sql.Stmt
 	deleteAuthCodeSealsOfLibraryStmt             *sql.Stmt
+	deleteAuthRequestStmt                        *sql.Stmt
 	deleteAuthRequestsOfConnectionsOfLibraryStmt *sql.Stmt
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
@@ -1991,11 +2072,15 @@ type Queries struct {
 	deleteFilesOfLibraryStmt                     *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
 	deleteLostConnectionStmt                     *sql.Stmt
+	deleteOldestAccountHandlesStmt               *sql.Stmt
+	deleteOldestSessionsStmt                     *sql.Stmt
+	deleteOldestTokensStmt                       *sql.Stmt
 	deletePayloadsOfConnectionStmt               *sql.Stmt
 	deletePayloadsOfGrantStmt                    *sql.Stmt
 	deletePayloadsOfLibraryStmt                  *sql.Stmt
 	deletePendingConnectionStmt                  *sql.Stmt
 	deletePendingRecoveryCodesStmt               *sql.Stmt
+	deleteSessionWithoutGrantStmt                *sql.Stmt
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
 	deleteSessionsOfOpenRequestsStmt             *sql.Stmt
@@ -2004,6 +2089,7 @@ type Queries struct {
 	deleteTokenRevocationsStmt                   *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
+	deleteTokensOfCodeStmt                       *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
 	endAccessStmt                                *sql.Stmt
@@ -2041,6 +2127,7 @@ type Queries struct {
 	getGrantStmt                                 *sql.Stmt
 	getInstallationStmt                          *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
+	getLastUseWithTokenStmt                      *sql.Stmt
 	getLibraryStmt                               *sql.Stmt
 	getLockStmt                                  *sql.Stmt
 	getLoginStmt                                 *sql.Stmt
@@ -2086,6 +2173,7 @@ type Queries struct {
 	listLibraryIDsStmt                           *sql.Stmt
 	listLoginsOfOlderKeyStmt                     *sql.Stmt
 	listLostConnectionsStmt                      *sql.Stmt
+	listOldestAuthRequestsStmt                   *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
@@ -2128,6 +2216,7 @@ type Queries struct {
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAdoptionMACStmt                           *sql.Stmt
+	setAuthCodeReuseStmt                         *sql.Stmt
 	setAuthRequestAccountStmt                    *sql.Stmt
 	setAuthorizationResultStmt                   *sql.Stmt
 	setChainEndStmt                              *sql.Stmt
@@ -2150,6 +2239,7 @@ type Queries struct {
 	sweepTokenRevocationsStmt                    *sql.Stmt
 	sweepTokenSealsStmt                          *sql.Stmt
 	sweepTokensStmt                              *sql.Stmt
+	sweepUsedAuthCodesStmt                       *sql.Stmt
 	touchLoginStmt                               *sql.Stmt
 	unbindAuthCodesStmt                          *sql.Stmt
 	unbindAuthRequestsStmt                       *sql.Stmt
@@ -2217,6 +2307,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAdoptionsStmt:               q.deleteAdoptionsStmt,
 		deleteAuthCodeSealsOfGrantStmt:    q.deleteAuthCodeSealsOfGrantStmt,
 		deleteAuthCodeSealsOfLibraryStmt:  q.deleteAuthCodeSealsOfLibraryStmt,
+		deleteAuthRequestStmt:             q.deleteAuthRequestStmt,
 		deleteAuthRequestsOfConnectionsOfLibraryStmt: q.deleteAuthRequestsOfConnectionsOfLibraryStmt,
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
@@ -2230,11 +2321,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
 		deleteLostConnectionStmt:                     q.deleteLostConnectionStmt,
+		deleteOldestAccountHandlesStmt:               q.deleteOldestAccountHandlesStmt,
+		deleteOldestSessionsStmt:                     q.deleteOldestSessionsStmt,
+		deleteOldestTokensStmt:                       q.deleteOldestTokensStmt,
 		deletePayloadsOfConnectionStmt:               q.deletePayloadsOfConnectionStmt,
 		deletePayloadsOfGrantStmt:                    q.deletePayloadsOfGrantStmt,
 		deletePayloadsOfLibraryStmt:                  q.deletePayloadsOfLibraryStmt,
 		deletePendingConnectionStmt:                  q.deletePendingConnectionStmt,
 		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
+		deleteSessionWithoutGrantStmt:                q.deleteSessionWithoutGrantStmt,
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
 		deleteSessionsOfOpenRequestsStmt:             q.deleteSessionsOfOpenRequestsStmt,
@@ -2243,6 +2338,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteTokenRevocationsStmt:                   q.deleteTokenRevocationsStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
+		deleteTokensOfCodeStmt:                       q.deleteTokensOfCodeStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
 		endAccessStmt:                                q.endAccessStmt,
@@ -2280,6 +2376,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getGrantStmt:                                 q.getGrantStmt,
 		getInstallationStmt:                          q.getInstallationStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
+		getLastUseWithTokenStmt:                      q.getLastUseWithTokenStmt,
 		getLibraryStmt:                               q.getLibraryStmt,
 		getLockStmt:                                  q.getLockStmt,
 		getLoginStmt:                                 q.getLoginStmt,
@@ -2325,6 +2422,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listLoginsOfOlderKeyStmt:                     q.listLoginsOfOlderKeyStmt,
 		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
+		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
@@ -2367,6 +2465,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
+		setAuthCodeReuseStmt:                         q.setAuthCodeReuseStmt,
 		setAuthRequestAccountStmt:                    q.setAuthRequestAccountStmt,
 		setAuthorizationResultStmt:                   q.setAuthorizationResultStmt,
 		setChainEndStmt:                              q.setChainEndStmt,
@@ -2389,6 +2488,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sweepTokenRevocationsStmt:                    q.sweepTokenRevocationsStmt,
 		sweepTokenSealsStmt:                          q.sweepTokenSealsStmt,
 		sweepTokensStmt:                              q.sweepTokensStmt,
+		sweepUsedAuthCodesStmt:                       q.sweepUsedAuthCodesStmt,
 		touchLoginStmt:                               q.touchLoginStmt,
 		unbindAuthCodesStmt:                          q.unbindAuthCodesStmt,
 		unbindAuthRequestsStmt:                       q.unbindAuthRequestsStmt,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 const addGrant = `-- name: AddGrant :exec
@@ -130,6 +131,18 @@ SELECT last_used_at FROM grants WHERE id = $1 AND library_id = $2 AND revoked_at
 
 func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (Number, error) {
 	row := q.queryRow(ctx, q.getLastUseStmt, getLastUse, iD, libraryID)
+	var last_used_at Number
+	err := row.Scan(&last_used_at)
+	return last_used_at, err
+}
+
+const getLastUseWithToken = `-- name: GetLastUseWithToken :one
+SELECT last_used_at FROM grants WHERE grants.id = $1 AND library_id = $2 AND revoked_at = 0
+    AND EXISTS (SELECT 1 FROM tokens WHERE tokens.hash = $3 AND tokens.grant_id = grants.id)
+`
+
+func (q *Queries) GetLastUseWithToken(ctx context.Context, iD library.GrantID, libraryID library.ID, token seal.Hash) (Number, error) {
+	row := q.queryRow(ctx, q.getLastUseWithTokenStmt, getLastUseWithToken, iD, libraryID, token)
 	var last_used_at Number
 	err := row.Scan(&last_used_at)
 	return last_used_at, err

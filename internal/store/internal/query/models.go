@@ -63,6 +63,7 @@ type AuthCode struct {
 	ExpiresAt     Number
 	UsedAt        Number
 	Binding       []byte
+	Reuse         Number
 }
 
 type AuthRequest struct {
@@ -282,6 +283,7 @@ type Token struct {
 	Seal      []byte
 	ExpiresAt Number
 	Binding   []byte
+	CodeHash  []byte
 }
 
 type TokenRevocation struct {

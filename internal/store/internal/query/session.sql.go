@@ -45,6 +45,30 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 	return err
 }
 
+const deleteOldestSessions = `-- name: DeleteOldestSessions :execrows
+DELETE FROM sessions WHERE hash IN (
+    SELECT s.hash FROM sessions s WHERE s.grant_id = $1
+    ORDER BY s.created_at DESC LIMIT 1000 OFFSET $2)
+`
+
+// Those of a grant but the newest.
+func (q *Queries) DeleteOldestSessions(ctx context.Context, grantID library.GrantID, keep int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteOldestSessionsStmt, deleteOldestSessions, grantID, keep)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const deleteSessionWithoutGrant = `-- name: DeleteSessionWithoutGrant :exec
+DELETE FROM sessions WHERE hash = $1 AND grant_id = ''
+`
+
+func (q *Queries) DeleteSessionWithoutGrant(ctx context.Context, hash seal.Hash) error {
+	_, err := q.exec(ctx, q.deleteSessionWithoutGrantStmt, deleteSessionWithoutGrant, hash)
+	return err
+}
+
 const deleteSessionsOfGrant = `-- name: DeleteSessionsOfGrant :exec
 DELETE FROM sessions WHERE grant_id = $1
 `

@@ -85,7 +85,8 @@ func (q *Queries) SweepAccountHandles(ctx context.Context, now Number, portion i
 
 const sweepAuthCodes = `-- name: SweepAuthCodes :execrows
 DELETE FROM codes WHERE hash IN (
-    SELECT c.hash FROM codes c WHERE c.expires_at > 0 AND c.expires_at <= $1 LIMIT $2)
+    SELECT c.hash FROM codes c
+    WHERE c.expires_at > 0 AND c.expires_at <= $1 AND c.used_at = 0 LIMIT $2)
 `
 
 func (q *Queries) SweepAuthCodes(ctx context.Context, now Number, portion int32) (int64, error) {
@@ -211,6 +212,20 @@ DELETE FROM tokens WHERE hash IN (
 
 func (q *Queries) SweepTokens(ctx context.Context, now Number, portion int32) (int64, error) {
 	result, err := q.exec(ctx, q.sweepTokensStmt, sweepTokens, now, portion)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepUsedAuthCodes = `-- name: SweepUsedAuthCodes :execrows
+DELETE FROM codes WHERE hash IN (
+    SELECT c.hash FROM codes c
+    WHERE c.expires_at > 0 AND c.expires_at <= $1 AND c.used_at <> 0 LIMIT $2)
+`
+
+func (q *Queries) SweepUsedAuthCodes(ctx context.Context, now Number, portion int32) (int64, error) {
+	result, err := q.exec(ctx, q.sweepUsedAuthCodesStmt, sweepUsedAuthCodes, now, portion)
 	if err != nil {
 		return 0, err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const addToken = `-- name: AddToken :exec
-INSERT INTO tokens (hash, use, grant_id, seal, expires_at, binding) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO tokens (hash, use, grant_id, seal, expires_at, binding, code_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type AddTokenParams struct {
@@ -23,6 +23,7 @@ type AddTokenParams struct {
 	Seal      []byte
 	ExpiresAt Number
 	Binding   []byte
+	CodeHash  []byte
 }
 
 func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
@@ -33,8 +34,24 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 		arg.Seal,
 		arg.ExpiresAt,
 		arg.Binding,
+		arg.CodeHash,
 	)
 	return err
+}
+
+const deleteOldestTokens = `-- name: DeleteOldestTokens :execrows
+DELETE FROM tokens WHERE hash IN (
+    SELECT t.hash FROM tokens t WHERE t.grant_id = $1 AND t.use = $2
+    ORDER BY t.expires_at DESC LIMIT 1000 OFFSET $3)
+`
+
+// Those of a grant and use but the ones that expire last.
+func (q *Queries) DeleteOldestTokens(ctx context.Context, grantID library.GrantID, use library.TokenUse, keep int32) (int64, error) {
+	result, err := q.exec(ctx, q.deleteOldestTokensStmt, deleteOldestTokens, grantID, use, keep)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const deleteTokenSealsOfGrant = `-- name: DeleteTokenSealsOfGrant :exec
@@ -55,8 +72,17 @@ func (q *Queries) DeleteTokenSealsOfLibrary(ctx context.Context, libraryID libra
 	return err
 }
 
+const deleteTokensOfCode = `-- name: DeleteTokensOfCode :exec
+DELETE FROM tokens WHERE code_hash = $1
+`
+
+func (q *Queries) DeleteTokensOfCode(ctx context.Context, codeHash []byte) error {
+	_, err := q.exec(ctx, q.deleteTokensOfCodeStmt, deleteTokensOfCode, codeHash)
+	return err
+}
+
 const getTokenInfo = `-- name: GetTokenInfo :one
-SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
+SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, tokens.code_hash, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
@@ -79,6 +105,7 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 		&i.Token.Seal,
 		&i.Token.ExpiresAt,
 		&i.Token.Binding,
+		&i.Token.CodeHash,
 		&i.Grant.ID,
 		&i.Grant.LibraryID,
 		&i.Grant.ApplicationID,
