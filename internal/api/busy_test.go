@@ -14,13 +14,15 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/api"
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 // At capacity further calls are turned away, and told to come back.
 func TestAtCapacity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	writer := w.Person().Allows(w.write)
+	anna := w.Person()
+	writer := anna.Allows(w.write)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +35,9 @@ func TestAtCapacity(t *testing.T) {
 	w.address = l.Addr().String()
 
 	var held []*rawConn
-	for range 2 {
+	for _, holder := range []*carreltest.Grant{writer, anna.Allows(w.foreignWrite)} {
 		h := w.dial(t)
-		if err := h.say("%s", w.head(writer, "Content-Length: 10", "Expect: 100-continue")); err != nil {
+		if err := h.say("%s", w.head(holder, "Content-Length: 10", "Expect: 100-continue")); err != nil {
 			t.Fatal(err)
 		}
 		if a := h.hear("POST"); a.StatusCode != 100 { // it is being read: it holds its place
