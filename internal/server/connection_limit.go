@@ -23,7 +23,7 @@ const (
 	// filesPerConnection are its socket and a large content that comes or goes.
 	filesPerConnection = 2
 	// silence is how long the server must have waited for a client to end its connection in favour of another one.
-	silence = 5 * time.Second
+	silence = 2 * time.Second
 	// evictionInterval is how often the connections are searched for one to end, if there was none.
 	evictionInterval = 50 * time.Millisecond
 	// refusalLogInterval is how often the log says that connections are refused.
