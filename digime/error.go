@@ -43,7 +43,8 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrUnavailable:
-		return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable
+		return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable ||
+			e.Status == http.StatusInsufficientStorage
 	case ErrInvalidResponse:
 		return e.Status != 0 && e.Code == ""
 	}
@@ -147,7 +148,7 @@ var (
 	// another contract gives the same error, because a token belongs to the contract that it was exchanged for: see
 	// [Contract.User].
 	ErrRevoked = errors.New("the consent was revoked: only a new consent helps")
-	// ErrUnavailable: the response has the status 429 or 503, from the server or from a proxy before it. Try again
+	// ErrUnavailable: the response has the status 429, 503 or 507, from the server or from a proxy before it. Try again
 	// later; the RetryAfter of the [*Error] says when, if it is known. It includes [ErrTooManyRequests] and
 	// [ErrServerBusy].
 	ErrUnavailable = errors.New("the server is not available at the moment")

@@ -59,7 +59,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		log = newLog("text")
 	}
 	public := urlOf(l.Addr())
-	config := server.Config{PublicURL: public, Database: filepath.Join(data, "carrel.db"),
+	config := server.Config{PublicURL: public, AllowHTTP: true, Database: filepath.Join(data, "carrel.db"),
 		Blobs: filepath.Join(data, "blobs"), Keyring: filepath.Join(data, "master.key"), Operator: "Carrel Demo",
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime,
 		DeleteWait: 7 * 24 * time.Hour, Log: log}

@@ -24,10 +24,13 @@ type serveCmd struct {
 	providerFlags
 	Listen              string        `help:"Address to listen on." default:"127.0.0.1:8080" env:"CARREL_LISTEN"`
 	PublicURL           string        `help:"Public URL of this server, such as https://library.example.org. Default: http:// and the address." env:"CARREL_PUBLIC_URL"`
+	AllowHTTP           bool          `name:"allow-http" help:"Allow a public URL without TLS on another host than this machine: only on a network where nobody else is." env:"CARREL_ALLOW_HTTP"`
 	Operator            string        `help:"Your name; the pages say who runs the site." default:"This Carrel" env:"CARREL_OPERATOR"`
 	TLSCert             string        `help:"Certificate chain in PEM. Without it, put a TLS proxy in front." env:"CARREL_TLS_CERT" type:"path"`
 	TLSKey              string        `help:"Private key of the certificate." env:"CARREL_TLS_KEY" type:"path"`
 	BehindProxy         bool          `help:"Take visitors' addresses from X-Forwarded-For. Only behind a proxy that sets it." env:"CARREL_BEHIND_PROXY"`
+	MaxConnections      int           `help:"Most connections at once; 0 for 8192, or fewer if the process may open few files." default:"0" env:"CARREL_MAX_CONNECTIONS"`
+	MaxPerAddress       int           `name:"max-connections-per-address" help:"Most connections at once from one address, or with --behind-proxy requests; 0 for a quarter of all." default:"0" env:"CARREL_MAX_CONNECTIONS_PER_ADDRESS"`
 	AccessTokenLifetime time.Duration `help:"Lifetime of an access token." default:"24h" env:"CARREL_ACCESS_TOKEN_LIFETIME"`
 	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"Lifetime of a consent and its refresh token, if the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME"`
 	DeleteWait          time.Duration `help:"How long a deleted library can be restored." default:"168h" env:"CARREL_DELETE_WAIT"`
@@ -68,16 +71,17 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return explainListen(c.Listen, err)
 	}
-	public := c.PublicURL
-	if public == "" {
-		public = urlOf(l.Addr())
+	public, err := c.publicURL(l.Addr())
+	if err != nil {
+		return errors.Join(err, l.Close())
 	}
 	tune(c.database())
 	config := server.Config{
-		PublicURL: public, Database: c.database(), Blobs: c.blobs(),
+		PublicURL: public, AllowHTTP: c.AllowHTTP, Database: c.database(), Blobs: c.blobs(),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize: c.MaxFileSize, NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
+		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
 		Catalogue: c.Catalogue,
 		Deliveries: delivery.QueueConfig{
 			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,
@@ -123,6 +127,19 @@ func logStopping(ctx context.Context, log *slog.Logger) (end func()) {
 			<-logged
 		}
 	}
+}
+
+// publicURL returns the normalised public URL: that of the settings, or of the listener.
+func (c *serveCmd) publicURL(listener net.Addr) (string, error) {
+	text := c.PublicURL
+	if text == "" {
+		text = urlOf(listener)
+	}
+	u, err := server.ParsePublicURL(text, c.AllowHTTP)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), nil
 }
 
 // urlOf returns the URL of a listener as seen from this machine.

@@ -91,25 +91,25 @@ func TestAttackDatabaseReplacedUnderServer(t *testing.T) {
 	database := filepath.Join(data, "carrel.db")
 	server := startServe(t, freeAddress(t), settings(data, database)...)
 	succeeds(t, append(on(data, database, "backup"), backup)...)
-	health := func(want int) {
+	ready := func(want int) {
 		t.Helper()
-		r, err := http.Get(server.url + "/healthz")
+		r, err := http.Get(server.url + "/readyz")
 		if err != nil || r.StatusCode != want {
-			t.Errorf("the health is %+v, %v, want %d", r, err, want)
+			t.Errorf("it is ready with %+v, %v, want %d", r, err, want)
 		}
 	}
-	health(http.StatusNoContent)
+	ready(http.StatusOK)
 	if err := os.Link(database, database+".away"); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(filepath.Join(backup, "carrel.db"), database); err != nil {
 		t.Fatal(err)
 	}
-	health(http.StatusServiceUnavailable)
+	ready(http.StatusServiceUnavailable)
 	if err := os.Rename(database+".away", database); err != nil {
 		t.Fatal(err)
 	}
-	health(http.StatusNoContent)
+	ready(http.StatusOK)
 	server.stop(t, syscall.SIGTERM)
 	says(t, server.log.String(), database+" was moved, removed or replaced", "Stop the server")
 }
@@ -149,21 +149,21 @@ func TestAttackFolderChangesUnderServer(t *testing.T) {
 	database := filepath.Join(data, "carrel.db")
 	server := startServe(t, freeAddress(t), settings(data, database)...)
 	blobs := filepath.Join(data, "blobs")
-	health := func(want int) {
+	ready := func(want int) {
 		t.Helper()
-		r, err := http.Get(server.url + "/healthz")
+		r, err := http.Get(server.url + "/readyz")
 		if err != nil || r.StatusCode != want {
-			t.Errorf("the health is %+v, %v, want %d", r, err, want)
+			t.Errorf("it is ready with %+v, %v, want %d", r, err, want)
 		}
 	}
 	if err := errors.Join(os.Rename(blobs, blobs+".away"), os.Mkdir(blobs, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	health(http.StatusServiceUnavailable)
+	ready(http.StatusServiceUnavailable)
 	if err := errors.Join(os.Remove(blobs), os.Rename(blobs+".away", blobs)); err != nil {
 		t.Fatal(err)
 	}
-	health(http.StatusNoContent)
+	ready(http.StatusOK)
 	server.stop(t, syscall.SIGTERM)
 	says(t, server.log.String(), "not any more the folder of large contents that the database knows")
 }

@@ -49,6 +49,8 @@ const (
 	CodeDeliveryExpired ErrorCode = "DeliveryExpired"
 	// CodeServerBusy: the server has no capacity at the moment.
 	CodeServerBusy ErrorCode = "ServerBusy"
+	// CodeStorageFull: the server has no space left at the moment.
+	CodeStorageFull ErrorCode = "StorageFull"
 	// CodeInternal: the server has met an error of its own.
 	CodeInternal ErrorCode = "InternalError"
 )

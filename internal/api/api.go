@@ -14,6 +14,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -35,8 +36,11 @@ type Config struct {
 	Catalogue *catalogue.Catalogue
 	// PublicURL is where clients reach the server, without a slash at the end.
 	PublicURL string
-	// MaxInFlight is how many calls run at once. Further ones get 503 and Retry-After.
+	// MaxInFlight is how many calls run at once, of which one contract may make a quarter. Further ones get 503 and
+	// Retry-After.
 	MaxInFlight int
+	// Requests bounds the requests of each address; nil bounds none.
+	Requests *httpserve.RequestLimit
 	// IdleTimeout is how long a client may send and read nothing.
 	IdleTimeout time.Duration
 	Log         *slog.Logger
@@ -44,8 +48,9 @@ type Config struct {
 
 type api struct {
 	Config
-	slots      chan struct{}
-	largeSlots chan struct{} // for large resources
+	places *places
+	kept   *places // for the calls of keptCalls
+	large  *places // for large resources
 }
 
 // New returns the handler of all calls. It answers anything else with the protocol's NotFound.
@@ -53,10 +58,8 @@ func New(c Config) http.Handler {
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 1024
 	}
-	if c.IdleTimeout == 0 {
-		c.IdleTimeout = 30 * time.Second
-	}
-	a := &api{c, make(chan struct{}, c.MaxInFlight), make(chan struct{}, maxLargeResources)}
+	a := &api{c, newPlaces(c.MaxInFlight, aQuarter), newPlaces(keptPlaces, aQuarter),
+		newPlaces(maxLargeResources, aHalf)}
 	mux := http.NewServeMux()
 	handle := func(pattern string, h handler) {
 		method, rest, _ := strings.Cut(pattern, " ")
@@ -91,7 +94,7 @@ func New(c Config) http.Handler {
 	handle("GET permission-access/sample/datasets/{source}", a.withSignedRequest(a.sampleDataSets))
 
 	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") }))
-	return a.checkPath(mux)
+	return httpserve.Handler(c.IdleTimeout, a.checkPath(mux))
 }
 
 // checkPath refuses a path that ServeMux would redirect: a redirected POST would arrive with a

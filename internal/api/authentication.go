@@ -24,10 +24,12 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		if err := a.Clients.UseNonce(r.Context(), signed); err != nil {
-			return err
-		}
-		return h(w, r, signed)
+		return a.share(r, signed, func() error {
+			if err := a.Clients.UseNonce(r.Context(), signed); err != nil {
+				return err
+			}
+			return h(w, r, signed)
+		})
 	}
 }
 
@@ -39,7 +41,7 @@ func (a *api) withSignedRequestOnce(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		err = h(w, r, signed)
+		err = a.share(r, signed, func() error { return h(w, r, signed) })
 		if errors.Is(err, errBrokenOff) {
 			return err
 		}

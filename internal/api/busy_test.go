@@ -14,13 +14,15 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/api"
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 // At capacity further calls are turned away, and told to come back.
 func TestAtCapacity(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	writer := w.Person().Allows(w.write)
+	anna := w.Person()
+	writer := anna.Allows(w.write)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +35,9 @@ func TestAtCapacity(t *testing.T) {
 	w.address = l.Addr().String()
 
 	var held []*rawConn
-	for range 2 {
+	for _, holder := range []*carreltest.Grant{writer, anna.Allows(w.foreignWrite)} {
 		h := w.dial(t)
-		if err := h.say("%s", w.head(writer, "Content-Length: 10", "Expect: 100-continue")); err != nil {
+		if err := h.say("%s", w.head(holder, "Content-Length: 10", "Expect: 100-continue")); err != nil {
 			t.Fatal(err)
 		}
 		if a := h.hear("POST"); a.StatusCode != 100 { // it is being read: it holds its place
@@ -67,6 +69,48 @@ func TestAtCapacity(t *testing.T) {
 		}
 	}
 	w.works(t)
+}
+
+// One contract, and one application with many, cannot take the places of others, nor of refreshing and revoking.
+func TestAttackAllPlaces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const places = 32
+	small := api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
+		Signer: nil, MaxInFlight: places, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: small}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	w.address = l.Addr().String()
+	anna := w.Person()
+	writer, second, foreign := anna.Allows(w.write), anna.Allows(w.second), anna.Allows(w.foreignWrite)
+	holds := func(k *carreltest.Grant) (n int) {
+		for range places {
+			h := w.dial(t)
+			if err := h.say("%s", w.head(k, "Content-Length: 10", "Expect: 100-continue")); err != nil {
+				t.Fatal(err)
+			}
+			if h.hear("POST").StatusCode == http.StatusContinue {
+				n++
+			}
+		}
+		return n
+	}
+	if n := holds(writer); n != places/4 {
+		t.Errorf("one contract holds %d places of %d", n, places)
+	}
+	if n := holds(second); n == 0 || n > places/4 {
+		t.Errorf("another one of the application holds %d more", n)
+	}
+	w.mustSend(t, w.push(foreign, w.as(foreign, nil), strings.NewReader("x")), nil)
+	// A contract that has its share still ends access.
+	if a := w.send(t, request{method: "DELETE", path: "user", bearer: w.as(writer, nil)}); a.StatusCode/100 != 2 {
+		t.Errorf("revoke: %d %s", a.StatusCode, a.body)
+	}
 }
 
 // Fifty at once are honest load.

@@ -121,6 +121,12 @@ func serverBusy() *wire.Error {
 		Message: "The server is busy, try again later"}
 }
 
+// storageFull says that the server cannot store anything more at the moment.
+func storageFull() *wire.Error {
+	return &wire.Error{Code: wire.CodeStorageFull, Status: http.StatusInsufficientStorage,
+		Message: "The server has no space left, try again later"}
+}
+
 // internalError hides the cause of a failure of the server behind a fixed text.
 func internalError(cause error) *wire.Error {
 	e := &wire.Error{Code: wire.CodeInternal, Status: http.StatusInternalServerError,

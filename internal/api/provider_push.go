@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// largeResource is the size from which a resource needs one of a few slots, so that many at
+	// largeResource is the size from which a resource needs one of a few places, so that many at
 	// once do not fill the memory.
 	largeResource     = 256 << 10
 	maxLargeResources = 8
@@ -40,7 +40,7 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 	if err != nil {
 		return err
 	}
-	kept, err := a.enqueue(r, to, version)
+	kept, err := a.enqueue(r, b, to, version)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,10 @@ func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.
 
 // enqueue reads, checks and stores a resource. When it returns, nothing of the resource is in
 // memory any more while the provider is waited for.
-func (a *api) enqueue(r *http.Request, to *delivery.Destination, version fhir.Version) (*delivery.Queued, error) {
-	body, done, err := a.readResource(r)
+func (a *api) enqueue(
+	r *http.Request, b *library.Bearer, to *delivery.Destination, version fhir.Version,
+) (*delivery.Queued, error) {
+	body, done, err := a.readResource(r, b.Request())
 	if err != nil {
 		return nil, err
 	}
@@ -63,16 +65,13 @@ func (a *api) enqueue(r *http.Request, to *delivery.Destination, version fhir.Ve
 		Version: version, Path: out.Path, Types: out.Types, Body: out.Body})
 }
 
-// readResource reads the body. The caller must call done, which releases a slot.
-func (a *api) readResource(r *http.Request) (body []byte, done func(), err error) {
+// readResource reads the body. The caller must call done, which releases a place.
+func (a *api) readResource(r *http.Request, signed *library.SignedRequest) (body []byte, done func(), err error) {
 	body, err = io.ReadAll(io.LimitReader(r.Body, largeResource))
 	done = func() {}
 	if err == nil && len(body) == largeResource {
-		select {
-		case a.largeSlots <- struct{}{}:
-			done = func() { <-a.largeSlots }
-		default:
-			return nil, nil, serverBusy()
+		if done, err = a.large.takeFor(signed.Client.ID()); err != nil {
+			return nil, nil, err
 		}
 		var rest []byte
 		rest, err = io.ReadAll(io.LimitReader(r.Body, fhir.MaxBody-largeResource+1))

@@ -22,7 +22,9 @@ func wireError(err error) *wire.Error {
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
 		return serviceAuthorization()
-	case errors.Is(err, library.ErrBusy):
+	case errors.Is(err, library.ErrStorageFull):
+		return storageFull().Because(err)
+	case errors.Is(err, library.ErrBusy), errors.Is(err, library.ErrUnavailable):
 		return serverBusy().Because(err)
 	case errors.As(err, &body) && isTimeout(body):
 		return bodyTooSlow().Because(err)

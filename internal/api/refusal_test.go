@@ -36,6 +36,8 @@ func TestWireError(t *testing.T) {
 			"The file is larger than the 12 bytes that are allowed here"},
 		{delivery.ErrReconnect, 511, wire.CodeServiceAuthorization, "Service authorization required"},
 		{library.ErrBusy, 503, wire.CodeServerBusy, "The server is busy, try again later"},
+		{library.ErrUnavailable, 503, wire.CodeServerBusy, "The server is busy, try again later"},
+		{library.ErrStorageFull, 507, wire.CodeStorageFull, "The server has no space left, try again later"},
 		{&library.BodyError{Err: cause}, 400, wire.CodeValidationErrors,
 			"Parameter validation errors: the body was cut off"},
 		{notFound("Call"), 404, wire.CodeNotFound, "Call not found"},

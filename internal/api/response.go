@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/httpserve"
 )
 
 // handler answers one call. An error that it returns becomes the answer, unless the answer has
@@ -19,44 +19,35 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // that the client notices.
 var errBrokenOff = errors.New("answer broken off")
 
-// respond runs a handler. It limits how many run at once and how slow a client may be, and makes
-// an answer of an error and a log line of every call.
+// respond runs a handler. It limits how many run at once, and makes an answer of an error and a log line
+// of every call.
 func (a *api) respond(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := time.Now()
-		t := a.withDeadlines(w, r)
-		r.Body = t
-		err := a.limited(func() error { return h(&deadlineWriter{w, t}, r) })
-		if errors.Is(err, errBrokenOff) {
-			a.log(r, slog.LevelInfo, "call", began, err)
-			t.abort()
+		answer := httpserve.WriterOf(w)
+		leave, ok := a.Requests.Acquire(r)
+		if !ok { // a client with so many requests is not waited for
+			answer.Body().EndReads()
+			a.fail(answer, r, serverBusy().Because(errManyRequests))
+			return
+		}
+		defer leave()
+		err := a.limited(r, func() error { return h(answer, r) })
+		switch {
+		case errors.Is(err, errBrokenOff):
+			a.log(answer, r, slog.LevelInfo, "call", err)
+			answer.Body().Abort()
 			panic(http.ErrAbortHandler)
+		case err != nil:
+			answer.Body().Drain()
+			a.fail(answer, r, err)
+		default:
+			a.log(answer, r, slog.LevelInfo, "call", nil)
 		}
-		if err == nil {
-			a.log(r, slog.LevelInfo, "call", began, nil)
-		} else {
-			t.drain()
-			if t.hasUnread() {
-				// Otherwise the server waits for the rest of the body, and takes it for the next
-				// request.
-				w.Header().Set("Connection", "close")
-			}
-			a.fail(w, r, err, began)
-		}
-		t.done(err)
 	})
 }
 
-// limited runs f if there is a free slot.
-func (a *api) limited(f func() error) error {
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-		return f()
-	default:
-		return serverBusy()
-	}
-}
+// errManyRequests is the cause of a refusal, for the log.
+var errManyRequests = errors.New("the client has too many requests under way")
 
 // maxMessage is the largest length of an error's message: the headers of an answer stay below
 // Node's limit of 16 KiB, even if the message is percent-encoded.
@@ -64,9 +55,9 @@ const maxMessage = 2048
 
 // fail answers with an error, in the body and in the headers: Node and iOS read only the body,
 // Android only the headers.
-func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time.Time) {
+func (a *api) fail(w *httpserve.Writer, r *http.Request, err error) {
 	answer := *wireError(err)
-	answer.Reference = wire.NewReference()
+	answer.Reference = w.Reference()
 	answer.Message = strings.ToValidUTF8(answer.Message, "\uFFFD") // a header may bring any bytes
 	if len(answer.Message) > maxMessage {
 		answer.Message = strings.ToValidUTF8(answer.Message[:maxMessage], "") + "…"
@@ -75,17 +66,19 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error, began time
 	switch answer.Code {
 	case wire.CodeInternal:
 		level = slog.LevelError
-	case wire.CodeServerBusy:
+	case wire.CodeServerBusy, wire.CodeStorageFull:
 		level = slog.LevelWarn
 	}
-	a.log(r, level, "call refused", began, err, slog.String("reference", answer.Reference),
-		slog.String("code", string(answer.Code)), slog.Int("status", answer.Status))
+	defer a.log(w, r, level, "call refused", err, slog.String("code", string(answer.Code))) // after the answer
 	header := w.Header()
 	header.Set("X-Error-Code", string(answer.Code))
 	header.Set("X-Error-Message", headerText(answer.Message))
 	header.Set("X-Error-Reference", answer.Reference)
-	if answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusTooManyRequests {
+	switch answer.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		header.Set("Retry-After", "1")
+	case http.StatusInsufficientStorage: // until the operator has freed some space
+		header.Set("Retry-After", "60")
 	}
 	if strings.HasPrefix(r.URL.Path, "/cloud/") {
 		writeJSON(w, answer.Status, wire.CloudError{Error: string(answer.Code), Message: answer.Message})
@@ -110,15 +103,13 @@ func headerText(s string) string {
 
 // log writes the log line of a call. It logs the route's pattern, because paths have session keys
 // in them. An error's text may repeat what the caller sent, but never a secret.
-func (a *api) log(r *http.Request, level slog.Level, what string, began time.Time, err error, attrs ...slog.Attr) {
-	if !a.Log.Enabled(r.Context(), level) {
-		return
-	}
-	attrs = append(attrs, slog.String("call", r.Pattern), slog.Duration("took", time.Since(began)))
+func (a *api) log(
+	w *httpserve.Writer, r *http.Request, level slog.Level, what string, err error, attrs ...slog.Attr,
+) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", errorText(err)))
 	}
-	a.Log.LogAttrs(r.Context(), level, what, attrs...)
+	w.Log(r, a.Log, level, what, attrs...)
 }
 
 // errorText returns an error's text with its hidden cause. It leaves out an OperationOutcome, which

@@ -6,12 +6,13 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
 // receive runs a push, and breaks it off if the bearer's grant ends meanwhile.
 func (a *api) receive(r *http.Request, b *library.Bearer, transfer func(ctx context.Context) error) error {
-	ctx, done := a.watch(r, b, (*deadlineBody).endReads)
+	ctx, done := a.watch(r, b, (*httpserve.Body).EndReads)
 	defer done()
 	err := transfer(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), library.ErrEnded) {
@@ -22,7 +23,7 @@ func (a *api) receive(r *http.Request, b *library.Bearer, transfer func(ctx cont
 
 // send writes an answer, and breaks it off if the bearer's grant ends meanwhile.
 func (a *api) send(r *http.Request, b *library.Bearer, transfer func(ctx context.Context) error) error {
-	ctx, done := a.watch(r, b, (*deadlineBody).abort)
+	ctx, done := a.watch(r, b, (*httpserve.Body).Abort)
 	defer done()
 	err := transfer(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), library.ErrEnded) {
@@ -34,11 +35,11 @@ func (a *api) send(r *http.Request, b *library.Bearer, transfer func(ctx context
 // watch returns a context that ends with the bearer's grant. It then makes the reads or writes that are
 // under way fail.
 func (a *api) watch(
-	r *http.Request, b *library.Bearer, end func(*deadlineBody),
+	r *http.Request, b *library.Bearer, end func(*httpserve.Body),
 ) (ctx context.Context, done func()) {
 	ctx, stop := a.Consents.WatchGrant(r.Context(), b)
 	unhook := context.AfterFunc(ctx, func() {
-		if t, ok := r.Body.(*deadlineBody); ok && errors.Is(context.Cause(ctx), library.ErrEnded) {
+		if t, ok := r.Body.(*httpserve.Body); ok && errors.Is(context.Cause(ctx), library.ErrEnded) {
 			end(t)
 		}
 	})

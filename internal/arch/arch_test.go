@@ -151,18 +151,23 @@ var rules = []rule{
 		notLinked: slices.Concat(sql, cloud, test),
 	},
 	{
+		pkg:     "internal/httpserve",
+		why:     "deadlines, limits and log lines are the same for calls and pages, so they know neither",
+		imports: []string{"digime/wire"},
+	},
+	{
 		pkg: "internal/api",
 		why: "a handler decodes, asks the library and encodes; where things lie is not its business",
 		imports: []string{
 			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir",
-			"internal/catalogue",
+			"internal/catalogue", "internal/httpserve",
 		},
 		outside: []string{anyModule},
 	},
 	{
 		pkg:     "internal/web/ui",
 		why:     "what every page stands on knows no page",
-		imports: []string{"internal/library", "internal/seal", "digime/wire"},
+		imports: []string{"internal/httpserve", "internal/library", "internal/seal", "digime/wire"},
 		outside: []string{anyModule},
 	},
 	{
@@ -191,7 +196,7 @@ var rules = []rule{
 	{
 		pkg:     "internal/web",
 		why:     "a page asks the library; where things lie is not its business",
-		imports: []string{"internal/library", "internal/delivery", "internal/catalogue"},
+		imports: []string{"internal/httpserve", "internal/library", "internal/delivery", "internal/catalogue"},
 		outside: []string{anyModule},
 	},
 	{
@@ -211,7 +216,7 @@ var rules = []rule{
 			"internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
 			"internal/provider/smart",
-			"internal/api", "internal/web",
+			"internal/httpserve", "internal/api", "internal/web",
 		},
 		outside: []string{anyModule},
 	},

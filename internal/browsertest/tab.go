@@ -142,9 +142,13 @@ func (b *Tab) Location() string {
 // Eval returns the value of a JavaScript expression, which must be a string or a promise of one.
 func (b *Tab) Eval(expression string) string {
 	b.t.Helper()
-	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+	value, err := b.eval(expression)
 	b.must(err)
 	return value
+}
+
+func (b *Tab) eval(expression string) (string, error) {
+	return chromedp.Run(b.ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 }
 
 // Text returns the visible text of the element with the data-testid.
@@ -176,11 +180,13 @@ func (b *Tab) WaitVisible(id string) {
 func (b *Tab) WaitFor(expression, want string) {
 	b.t.Helper()
 	var got string
+	var err error
 	for range 200 {
-		if got = b.Eval(expression); got == want {
+		// An error may be that the page has just been replaced by one of another origin.
+		if got, err = b.eval(expression); err == nil && got == want {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	b.t.Fatalf("%s is %q, not %q", expression, got, want)
+	b.t.Fatalf("%s is %q, not %q (%v)", expression, got, want, err)
 }

@@ -10,6 +10,7 @@ import "errors"
 //   - Times are stored to the millisecond, in UTC; the zero time means "never".
 //   - A method that is given an event returns ErrNotFound if the event's library is gone.
 //   - A method that writes returns ErrBusy if too many writes are waiting.
+//   - A method returns ErrStorageFull or ErrUnavailable if the database or a disk does not take part.
 //   - If the context ends before the method begins to write, nothing happens; after that the
 //     method runs to its end.
 
@@ -36,4 +37,8 @@ var (
 	ErrCodeReplaced = errors.New("another recovery code has replaced this one")
 	// ErrBusy says that too many writes, or passwords to be hashed, are waiting: try again later.
 	ErrBusy = errors.New("too much is waiting")
+	// ErrStorageFull says that a disk is full: nothing more is stored until the operator frees some space.
+	ErrStorageFull = errors.New("storage is full")
+	// ErrUnavailable says that the database or a disk cannot be used at the moment.
+	ErrUnavailable = errors.New("storage is not available")
 )

@@ -307,12 +307,12 @@ func TestAttackNewerDatabaseWhileServing(t *testing.T) {
 		if err := s.CheckDatabase(t.Context()); err != nil {
 			t.Errorf("the database that it has made: %v", err)
 		}
-		if status := health(t, l); status != http.StatusNoContent {
-			t.Errorf("the health is %d", status)
+		if status := readiness(t, l); status != http.StatusOK {
+			t.Errorf("the readiness is %d", status)
 		}
 		o.change(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)")
-		if status := health(t, l); status != http.StatusServiceUnavailable {
-			t.Errorf("with a newer database the health is %d", status)
+		if status := readiness(t, l); status != http.StatusServiceUnavailable {
+			t.Errorf("with a newer database the readiness is %d", status)
 		}
 		if err := s.CheckDatabase(t.Context()); !errors.Is(err, store.ErrNewer) {
 			t.Errorf("check: %v", err)
@@ -326,10 +326,10 @@ func TestAttackNewerDatabaseWhileServing(t *testing.T) {
 	})
 }
 
-// health asks a server for its health.
-func health(t *testing.T, l net.Listener) int {
+// readiness asks a server whether it is ready.
+func readiness(t *testing.T, l net.Listener) int {
 	t.Helper()
-	r := carreltest.Must(http.Get("http://" + l.Addr().String() + "/healthz"))(t)
+	r := carreltest.Must(http.Get("http://" + l.Addr().String() + "/readyz"))(t)
 	if err := r.Body.Close(); err != nil {
 		t.Error(err)
 	}

@@ -11,16 +11,16 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
-	"path"
-	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/carrelhq/carrel/internal/api"
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
@@ -31,8 +31,10 @@ import (
 
 // Config has the settings of a server. docs/operating.md describes those that an operator sets.
 type Config struct {
-	// PublicURL is the URL under which people and applications reach the server.
+	// PublicURL is the URL under which people and applications reach the server; see [ParsePublicURL]. AllowHTTP allows
+	// http on another host than this machine.
 	PublicURL string
+	AllowHTTP bool
 	// Database is a PostgreSQL URL or the path of a SQLite file.
 	Database string
 	// Blobs is the folder of the contents that are too large for the database.
@@ -72,8 +74,12 @@ type Config struct {
 	LoopbackProviders bool
 	// Deliveries has the timeouts and limits of deliveries to providers.
 	Deliveries delivery.QueueConfig
-	// IdleTimeout is how long a call may make no progress; zero for the default of [api.Config].
+	// IdleTimeout is how long a request may make no progress; zero for [httpserve.DefaultIdleTimeout].
 	IdleTimeout time.Duration
+	// MaxConnections and MaxConnectionsPerAddress bound the connections; zero for defaults that depend on how many
+	// files the process may open. Behind a proxy the second bounds the requests of each forwarded address.
+	MaxConnections           int
+	MaxConnectionsPerAddress int
 
 	// Log is the server's log; nil discards it.
 	Log *slog.Logger
@@ -104,6 +110,7 @@ type Server struct {
 	sweeping  library.Sweeping
 	disk      *blob.Disk
 	keyring   *seal.Keyring
+	checks    singleflight.Group // of readiness
 	providers *providers
 	stop      context.CancelFunc
 	wait      sync.WaitGroup
@@ -118,11 +125,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	public, err := url.Parse(c.PublicURL)
-	if err != nil || public.Host == "" || public.Path != "" || public.Scheme != "http" && public.Scheme != "https" {
-		return nil, fmt.Errorf("public URL %q: want http(s)://host[:port]", c.PublicURL)
+	public, err := ParsePublicURL(c.PublicURL, c.AllowHTTP)
+	if err != nil {
+		return nil, err
 	}
+	c.PublicURL = public.String()
 	ring, err := openKeyring(c)
 	if err != nil {
 		return nil, err
@@ -200,13 +207,16 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now, Log: c.Log}
 
+	_, perAddress := connectionLimits(c, maxOpenFiles())
+	requests := httpserve.NewRequestLimit(perAddress)
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
-		PublicURL: c.PublicURL, IdleTimeout: c.IdleTimeout, Log: c.Log})
+		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources,
-		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Now: c.Now, Log: c.Log})
-	s.Handler = s.route(protocol, pages)
+		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Requests: requests,
+		IdleTimeout: c.IdleTimeout, Now: c.Now, Log: c.Log})
+	s.Handler = s.route(protocol, pages, public.Scheme == "https")
 	return s, nil
 }
 
@@ -225,63 +235,15 @@ func (s *Server) openStores(ctx context.Context) (err error) {
 	return nil
 }
 
-// route returns a handler that passes each request either to the protocol's mux or to that of the pages. No route of
-// one can be reached through the other.
-func (s *Server) route(protocol, pages http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.config.BehindProxy {
-			r.RemoteAddr = forwardedFor(r)
-		}
-		switch {
-		case r.URL.Path == "/healthz":
-			s.health(w, r)
-		// The path is cleaned for the comparison only: a client that sends a double slash gets an error of the
-		// protocol, not a page.
-		case isProtocol(r.URL.Path) || isProtocol(path.Clean(r.URL.Path)):
-			protocol.ServeHTTP(w, r)
-		default:
-			pages.ServeHTTP(w, r)
-		}
-	})
-}
-
-// isProtocol reports whether a path is one of the protocol's.
-func isProtocol(urlPath string) bool {
-	return strings.HasPrefix(urlPath, "/v1.") || strings.HasPrefix(urlPath, "/cloud/")
-}
-
-// forwardedFor returns the client's address as the nearest proxy reports it, with port 0.
-func forwardedFor(r *http.Request) string {
-	all := r.Header.Values("X-Forwarded-For")
-	if len(all) == 0 {
-		return r.RemoteAddr
-	}
-	list := strings.Split(all[len(all)-1], ",")
-	return net.JoinHostPort(strings.TrimSpace(list[len(list)-1]), "0")
-}
-
-// health responds with 204 if the database can be used, the folder of large contents is its own, and the file of the
-// master keys is that of the database, and with 503 otherwise.
-func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	err := s.db.Check(r.Context())
-	if err == nil {
-		err = errors.Join(s.checkFolder(r.Context()), s.keyring.CheckFile())
-	}
-	if err != nil {
-		s.config.Log.Error("not healthy", "error", err)
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// The limits of connections and of shutting down. There is no time limit for a whole request, because a large file
-// takes long. Package api closes connections without progress.
+// The limits of a connection and of shutting down. There is no time limit for a whole request, because a large file
+// takes long. Package httpserve closes connections without progress.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 3 * time.Minute
 	maxHeader     = 64 << 10
 	stopTimeout   = 10 * time.Second
+	// maxStreams is how many requests an HTTP/2 connection may have under way.
+	maxStreams = 100
 )
 
 // Serve starts the background tasks and accepts connections from l until ctx ends, or until a newer program has made
@@ -294,8 +256,23 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		TLSConfig:         secure,
-		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, SendPingTimeout: idleTimeout, WriteByteTimeout: httpserve.DefaultIdleTimeout,
+		},
+		ConnState: trackConn,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if counted := limitedConnOf(c); counted != nil {
+				return httpserve.WithWaiting(ctx, counted.waitForBody)
+			}
+			return ctx
+		},
+		ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn),
 	}
+	all, perAddress := connectionLimits(s.config, maxOpenFiles())
+	if s.config.BehindProxy { // all connections are the proxy's
+		perAddress = all
+	}
+	l = newLimitedListener(l, all, perAddress, s.config.Log)
 	s.startBackgroundTasks(ctx)
 	failed := make(chan error, 1)
 	go func() {
@@ -408,12 +385,13 @@ func (s *Server) checkFolder(ctx context.Context) error {
 		return err
 	}
 	if mark != (blob.Mark{Installation: own.ID, Folder: own.Folder}) {
-		return fmt.Errorf("%s is not any more the folder of large contents that the database knows: check that its "+
-			"disk is mounted, and whether somebody has run `carrel installation accept`; then start the server again",
-			s.config.Blobs)
+		return fmt.Errorf("%s is %w", s.config.Blobs, errOtherFolder)
 	}
 	return nil
 }
+
+var errOtherFolder = errors.New("not any more the folder of large contents that the database knows: check that its " +
+	"disk is mounted, and whether somebody has run `carrel installation accept`; then start the server again")
 
 // Close stops the background tasks, waits for them and closes the stores. Call it after [Server.Serve] has returned.
 func (s *Server) Close() error {

@@ -14,7 +14,7 @@ import (
 )
 
 // wrap adds to an error what was being done, and replaces a database's error by the error of
-// package library that it stands for. It returns nil for nil.
+// package library that it stands for, or adds it if the database cannot be used. It returns nil for nil.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -24,7 +24,7 @@ func wrap(doing string, err error) error {
 	} else if isScanError(err) {
 		err = fmt.Errorf("%w: %w", library.ErrUnreadable, err)
 	}
-	return fmt.Errorf("%s: %w", doing, explain(err))
+	return fmt.Errorf("%s: %w", doing, withAvailability(explain(err)))
 }
 
 // isScanError reports whether a row has a value of another type than its column, which SQLite allows. Package sql has

@@ -9,6 +9,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/account"
 	"github.com/carrelhq/carrel/internal/web/onboarding"
@@ -39,6 +40,11 @@ type Config struct {
 	// Zone is the time zone of the site; nil means that of the machine.
 	Zone *time.Location
 
+	// Requests bounds the requests of each address; nil bounds none.
+	Requests *httpserve.RequestLimit
+	// IdleTimeout is how long a browser may send and read nothing; zero for the default of package httpserve.
+	IdleTimeout time.Duration
+
 	Now func() time.Time
 	Log *slog.Logger
 }
@@ -53,13 +59,15 @@ func New(c Config) http.Handler {
 	for _, rt := range routes(u, c) {
 		mux.Handle(rt.pattern, u.Wrap(rt.handler))
 	}
-	return chain(mux,
-		ui.SecureHeaders, // on every answer, errors included
-		ui.LimitBody,     // before anything reads a form
-		u.LoadBrowser,    // language and cookies, for every page
-		u.RecoverPanics,  // a panic below becomes an error page
-		u.CheckCSRF,      // forms from elsewhere are refused here
-	)
+	return httpserve.Handler(c.IdleTimeout, chain(mux,
+		ui.SecureHeaders,            // on every answer, errors included
+		u.LogRequests,               // every request has a line in the log
+		ui.LimitBody,                // before anything reads a form
+		u.LoadBrowser,               // language and cookies, for every page
+		u.RecoverPanics,             // a panic below becomes an error page
+		u.LimitRequests(c.Requests), // of one address
+		u.CheckCSRF,                 // forms from elsewhere are refused here
+	))
 }
 
 func newUI(c Config) *ui.UI {

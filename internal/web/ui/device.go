@@ -1,20 +1,16 @@
 package ui
 
 import (
-	"net"
 	"net/http"
 	"strings"
 
+	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// DeviceOf returns the kind of device that a request comes from, and its address.
+// DeviceOf returns the kind of device that a request comes from, and its address: in IPv6 that of its network.
 func DeviceOf(r *http.Request) library.Device {
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		address = r.RemoteAddr
-	}
-	return library.Device{Kind: deviceKind(r.UserAgent()), Address: address}
+	return library.Device{Kind: deviceKind(r.UserAgent()), Address: httpserve.NetworkOf(r)}
 }
 
 // The kinds of device that the activity distinguishes.

@@ -40,6 +40,8 @@ var (
 	PageCookiesBlocked = ErrorPage{"error.cookies", http.StatusBadRequest, ""}
 	PageNotFound       = ErrorPage{"error.not_found", http.StatusNotFound, ""}
 	PageBusy           = ErrorPage{"error.busy", http.StatusServiceUnavailable, ""}
+	PageUnavailable    = ErrorPage{"error.unavailable", http.StatusServiceUnavailable, ""}
+	PageStorageFull    = ErrorPage{"error.full", http.StatusInsufficientStorage, ""}
 	PageServerError    = ErrorPage{"error.server", http.StatusInternalServerError, library.CallbackServerError}
 )
 
@@ -110,7 +112,11 @@ func errorOf(err error) *Error {
 		return e
 	case errors.Is(err, library.ErrNotFound):
 		return PageNotFound.Wrap(err)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, library.ErrBusy):
+	case errors.Is(err, library.ErrStorageFull):
+		return PageStorageFull.Wrap(err)
+	case errors.Is(err, library.ErrUnavailable):
+		return PageUnavailable.Wrap(err)
+	case errors.Is(err, library.ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		return PageBusy.Wrap(err)
 	}
 	return PageServerError.Wrap(err)
@@ -150,7 +156,7 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error,
 	}
 	data.Text = t.Text(pageError.page.key+".text", args...)
 	switch pageError.page.key {
-	case PageBusy.key:
+	case PageBusy.key, PageUnavailable.key, PageStorageFull.key:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 		data.RetryURL = data.URL
 	case PageServerError.key, PageBadForm.key, PageStaleForm.key, PageBadFile.key, PageCookiesBlocked.key:

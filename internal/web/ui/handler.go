@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 
-	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/httpserve"
 )
 
 // Handler answers a request, or returns why it could not.
@@ -17,6 +17,7 @@ type Handler func(http.ResponseWriter, *http.Request) error
 // Wrap returns an [http.Handler] that shows the error page for the error that h returns, and logs the error.
 func (u *UI) Wrap(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpserve.WriterOf(w).SetPattern(r.Pattern)
 		if err := h(w, r); err != nil {
 			u.handleError(w, r, err)
 		}
@@ -35,20 +36,19 @@ func (u *UI) handleError(w http.ResponseWriter, r *http.Request, err error) {
 		return // the browser has closed the connection
 	}
 	pageError := errorOf(err)
-	reference := wire.NewReference()
+	answer := httpserve.WriterOf(w)
+	reference := answer.Reference()
 	level := slog.LevelInfo
 	if pageError.page.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	// The pattern and not the address, which holds codes.
-	u.Log.LogAttrs(r.Context(), level, "page refused",
-		slog.String("method", r.Method), slog.String("pattern", r.Pattern), slog.Int("status", pageError.page.status),
-		slog.String("page", pageError.page.key), slog.String("reference", reference),
-		slog.Any("error", pageError.cause))
+	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("page", pageError.page.key), slog.Any("error", pageError.cause)}
 	if err := u.showError(w, r, pageError, reference); err != nil {
 		u.Log.ErrorContext(r.Context(), "error page failed", "reference", reference, "error", err)
 		http.Error(w, http.StatusText(pageError.page.status)+" "+reference, pageError.page.status)
 	}
+	answer.Log(r, u.Log, level, "page refused", attrs...)
 }
 
 // RecoverPanics shows the error page for a panic.

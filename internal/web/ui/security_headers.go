@@ -14,6 +14,7 @@ func SecureHeaders(next http.Handler) http.Handler {
 		// Not no-referrer: with that, browsers send "Origin: null" with forms of this site.
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
