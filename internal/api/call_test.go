@@ -203,7 +203,7 @@ func (w *world) refuses(t *testing.T, r request, want refusal) answer {
 		a = w.send(t, r)
 		w.refused(t, a, want)
 		w.works(t)
-	})
+	}, "token_revocations") // which the server works off meanwhile
 	if a.Close {
 		t.Error("a refused call ended its connection")
 	}

@@ -271,12 +271,12 @@ func Must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// Eventually waits until a condition holds, and fails the test if it does not within ten seconds.
+// Eventually waits until a condition holds, and fails the test if it does not within a minute.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after ten seconds it does not hold that %s", what)
+			t.Fatalf("after a minute it does not hold that %s", what)
 		}
 	}
 }
