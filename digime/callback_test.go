@@ -61,7 +61,8 @@ func TestParseCallbackComparesIssuer(t *testing.T) {
 		for _, result := range []string{"&success=true&code=c", "&success=false&errorCode=USER_CANCEL"} {
 			query, _ := url.ParseQuery(wrong + result + "&state=s")
 			back, err := auth.ParseCallback(query)
-			if !errors.Is(err, digime.ErrIssuerMismatch) || !errors.Is(err, digime.ErrValidation) || !back.Code.IsZero() {
+			if !errors.Is(err, digime.ErrIssuerMismatch) || !errors.Is(err, digime.ErrValidation) ||
+				!back.Code.IsZero() {
 				t.Errorf("%s%s: %+v, error %v", wrong, result, back, err)
 			}
 		}

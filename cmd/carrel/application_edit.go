@@ -54,8 +54,11 @@ func (c *applicationEdit) Run(ctx context.Context) error {
 		}
 		err = clients.UpdateApplication(ctx, was, a)
 		if errors.Is(err, library.ErrChanged) {
-			return fmt.Errorf("somebody else has changed application %s meanwhile: nothing was changed. Look at it with "+
-				"carrel application show, and run the command again", was.ID)
+			return fmt.Errorf(
+				"somebody else has changed application %s meanwhile: nothing was changed. Look at it with "+
+					"carrel application show, and run the command again",
+				was.ID,
+			)
 		}
 		if err != nil {
 			return err

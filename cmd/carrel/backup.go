@@ -44,9 +44,12 @@ func (c *backupCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if n := made.Replaced; n != (store.Newer{}) {
-		fmt.Printf("the earlier backup had events of %s that this one does not have, and %s that the database does not "+
-			"have: deleted since, or lost with an older database\n", count(n.Libraries, "library", "libraries"),
-			count(n.OnlyThere, "library", "libraries"))
+		fmt.Printf(
+			"the earlier backup had events of %s that this one does not have, and %s that the database does not "+
+				"have: deleted since, or lost with an older database\n",
+			count(n.Libraries, "library", "libraries"),
+			count(n.OnlyThere, "library", "libraries"),
+		)
 	}
 	if !c.ContentsOnly {
 		fmt.Printf("database: %s\n", count(made.Database, "byte"))
@@ -70,11 +73,19 @@ func differing(made server.BackupResult) error {
 		return nil
 	}
 	for _, d := range list[:min(len(list), maxMissing)] {
-		fmt.Printf("kept in the backup with %s; the data folder has %d: blobs/%s\n", count(d.Copy, "byte"), d.Size, d.Key)
+		fmt.Printf(
+			"kept in the backup with %s; the data folder has %d: blobs/%s\n",
+			count(d.Copy, "byte"),
+			d.Size,
+			d.Key,
+		)
 	}
-	return fmt.Errorf("the backup is up to date, except for %s of another size than in the data folder, which it kept: "+
-		"one of the two is damaged. Run `carrel check`. If it finds no fault in such a content, remove it from the backup "+
-		"and run the command again; otherwise copy it back from the backup", count(len(list), "content"))
+	return fmt.Errorf(
+		"the backup is up to date, except for %s of another size than in the data folder, which it kept: "+
+			"one of the two is damaged. Run `carrel check`. If it finds no fault in such a content, "+
+			"remove it from the backup and run the command again; otherwise copy it back from the backup",
+		count(len(list), "content"),
+	)
 }
 
 // maxMissing is how many contents that are missing are listed.

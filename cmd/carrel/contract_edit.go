@@ -189,8 +189,12 @@ func (c *contractEdit) confirm(
 		again = fmt.Sprintf("; %s from before %s again", count(back, "consent"), plural(back, "counts", "count"))
 	}
 	if ending > 0 && !c.Yes {
-		return 0, fmt.Errorf("nothing was changed: the contract would allow something else, and the people of %s would "+
-			"have to be asked again%s. Run the command with --yes if this is right", count(ending, "consent"), again)
+		return 0, fmt.Errorf(
+			"nothing was changed: the contract would allow something else, and the people of %s would "+
+				"have to be asked again%s. Run the command with --yes if this is right",
+			count(ending, "consent"),
+			again,
+		)
 	}
 	// On the standard error: the standard output may be JSON.
 	fmt.Fprintf(os.Stderr, "carrel: the contract allows something else now: %s to be asked again%s\n",

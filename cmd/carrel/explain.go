@@ -15,8 +15,11 @@ func explainListen(address string, err error) error {
 	var malformed *net.AddrError
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("another program listens on %s, perhaps another server: stop it, or give another address with "+
-			flag, address)
+		return fmt.Errorf(
+			"another program listens on %s, perhaps another server: stop it, or give another address with "+
+				flag,
+			address,
+		)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("this machine has no address %s: give one that it has with "+flag+", such as 127.0.0.1:8080",
 			address)

@@ -168,13 +168,13 @@ func (c *keysReset) refusal(r server.Reset) error {
 	switch {
 	case r.Opens && !r.AdoptionGone && len(r.Uses) > 0 && !named:
 		return fmt.Errorf("nothing was changed: the present master keys open all of this, so there is nothing to "+
-			"reset. To renew them, run `carrel keys rotate`. To give it up all the same, stop every server, and run the "+
-			"command with --yes=%s", r.Newest)
+			"reset. To renew them, run `carrel keys rotate`. To give it up all the same, stop every server, and run "+
+			"the command with --yes=%s", r.Newest)
 	case r.Foreign && !named:
 		return fmt.Errorf("nothing was changed: there are master keys, and they open none of this: they are those of "+
-			"another database. Check --master-key-file and --database, and restore the right ones. If they are lost for "+
-			"good, move the present file away (unset CARREL_MASTER_KEYS), or, if the server is to go on with these "+
-			"keys, stop every server, and run the command with --yes=%s", r.Newest)
+			"another database. Check --master-key-file and --database, and restore the right ones. If they are lost "+
+			"for good, move the present file away (unset CARREL_MASTER_KEYS), or, if the server is to go on with "+
+			"these keys, stop every server, and run the command with --yes=%s", r.Newest)
 	case !c.Yes.given:
 		return errors.New("nothing was changed: stop every server, and run the command with --yes")
 	}

@@ -67,8 +67,11 @@ func (s *stores) makeFolder() error {
 // checkFolder returns an error if there is something else than a folder at the path of the data folder.
 func (s *stores) checkFolder() error {
 	if info, err := os.Stat(s.folder()); err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is a file: give the data folder with --data (CARREL_DATA), and the file of a database with "+
-			"--database (CARREL_DATABASE). Nothing was made", s.folder())
+		return fmt.Errorf(
+			"%s is a file: give the data folder with --data (CARREL_DATA), and the file of a database with "+
+				"--database (CARREL_DATABASE). Nothing was made",
+			s.folder(),
+		)
 	}
 	return nil
 }

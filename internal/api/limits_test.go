@@ -27,12 +27,18 @@ func TestLimitsOfAPerson(t *testing.T) {
 	w.Clock.Moves(time.Second)
 	now := w.Clock.Now()
 	many(t, limits.Sessions-2, func() error { // the other is that of the consent
-		return db.AddSession(t.Context(), library.Session{Hash: seal.NewSecret().Hash(), Client: w.read.ID(), Grant: k.ID(),
-			CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
+		return db.AddSession(
+			t.Context(),
+			library.Session{Hash: seal.NewSecret().Hash(), Client: w.read.ID(), Grant: k.ID(),
+				CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
+		)
 	})
 	many(t, limits.Tokens-1, func() error {
-		return db.AddToken(t.Context(), library.Token{Hash: seal.NewSecret().Hash(), Use: library.UseAccess, Grant: k.ID(),
-			ExpiresAt: now.Add(24 * time.Hour)})
+		return db.AddToken(
+			t.Context(),
+			library.Token{Hash: seal.NewSecret().Hash(), Use: library.UseAccess, Grant: k.ID(),
+				ExpiresAt: now.Add(24 * time.Hour)},
+		)
 	})
 	many(t, limits.AuthRequests-1, func() error {
 		return db.AddAuthRequest(t.Context(), library.AuthRequest{Hash: seal.NewSecret().Hash(), ClientID: w.read.ID(),

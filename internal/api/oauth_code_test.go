@@ -58,7 +58,11 @@ func TestCodeStolen(t *testing.T) {
 			}
 			for _, token := range []string{k.Token(), refreshed.AccessToken.Value} {
 				own := w.write.GrantOfToken(token)
-				w.refused(t, w.send(t, get("permission-access/accounts", w.as(own, nil))), invalid(wire.KindAccessToken))
+				w.refused(
+					t,
+					w.send(t, get("permission-access/accounts", w.as(own, nil))),
+					invalid(wire.KindAccessToken),
+				)
 				w.refused(t, w.send(t, w.push(own, w.as(own, nil), strings.NewReader("two"))),
 					invalid(wire.KindAccessToken))
 			}
@@ -127,8 +131,11 @@ func TestTextsAreUnicode(t *testing.T) {
 				w.refuses(t, w.pushing(writer, w.descriptor(w.write, raw(fmt.Sprintf(metadata, half)))),
 					bad("FileDescriptor metadata has a text that is not Unicode"))
 			}
-			w.refuses(t, post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": raw(`"` + half + `"`)})), ""),
-				badBearer("bearer token claims are not Unicode"))
+			w.refuses(
+				t,
+				post("oauth/authorize", w.bearer(w.read, authorizing(claims{"state": raw(`"` + half + `"`)})), ""),
+				badBearer("bearer token claims are not Unicode"),
+			)
 		}
 	}
 	for _, good := range []string{`\ud83d\ude00`, "😀", `\\ud800`, `\u00e9`} {

@@ -12,8 +12,11 @@ import (
 func explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &unavailableError{fmt.Errorf("the disk of the large contents is full: free some space on it. What was not "+
-			"answered was not stored (%w)", err), library.ErrStorageFull}
+		return &unavailableError{
+			fmt.Errorf("the disk of the large contents is full: free some space on it. What was not "+
+				"answered was not stored (%w)", err),
+			library.ErrStorageFull,
+		}
 	case errors.Is(err, syscall.EROFS):
 		return &unavailableError{fmt.Errorf("the disk of the large contents is mounted for reading only: mount it for "+
 			"writing (%w)", err), library.ErrUnavailable}

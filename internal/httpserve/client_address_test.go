@@ -43,7 +43,9 @@ func TestForwardedFor(t *testing.T) {
 
 // FuzzForwardedFor: whatever is in the header, an address that is read is canonical.
 func FuzzForwardedFor(f *testing.F) {
-	for _, seed := range []string{"192.0.2.1", "[2001:db8::1]:443", "\"[::1]:1\"", "fe80::1%eth0", "a, b", "::ffff:1.2.3.4"} {
+	for _, seed := range []string{
+		"192.0.2.1", "[2001:db8::1]:443", "\"[::1]:1\"", "fe80::1%eth0", "a, b", "::ffff:1.2.3.4",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

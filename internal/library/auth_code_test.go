@@ -161,7 +161,13 @@ func TestCodeInOtherHands(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	app := w.Application()
-	c, sibling, foreign := app.Contract(library.Read), app.Contract(library.Read), w.Application().Contract(library.Read)
+	c, sibling, foreign := app.Contract(
+		library.Read,
+	), app.Contract(
+		library.Read,
+	), w.Application().Contract(
+		library.Read,
+	)
 	for name, test := range map[string]struct {
 		by   *carreltest.Contract
 		wait time.Duration
@@ -207,7 +213,8 @@ func TestCodeInOtherHands(t *testing.T) {
 			}
 			_, err = other.FindsSession(session)
 			carreltest.Refused(t, "session", err, library.Unknown("Session"))
-			if got := anna.Activity(); strings.Count(got, "app.code_") != 1 || !strings.Contains(got, " app.code_revoked") {
+			if got := anna.Activity(); strings.Count(got, "app.code_") != 1 ||
+				!strings.Contains(got, " app.code_revoked") {
 				t.Errorf("activity %s", got)
 			}
 		})

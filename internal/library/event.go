@@ -105,7 +105,7 @@ type EventStore interface {
 	ListEvents(ctx context.Context, id ID, before int64, limit int) ([]Event, error)
 	// AddEvent adds an event by itself.
 	AddEvent(ctx context.Context, e Event) error
-	// SpendEventTime takes as long as AddEvent and adds no event: nobody can measure whether there is a library. What it
-	// writes is not kept.
+	// SpendEventTime takes as long as AddEvent and adds no event: nobody can measure whether there is a library. What
+	// it writes is not kept.
 	SpendEventTime(ctx context.Context, e Event) error
 }

@@ -197,7 +197,9 @@ func TestRecoveryCodesAreSlowed(t *testing.T) {
 	}
 	var slow *library.WaitError
 	tried := 0
-	for ; tried < 60 && !errors.As(recovers("0000-0000-0000-0000-0000-0000", anna.Password, "192.0.2.1"), &slow); tried++ {
+	const wrong = "0000-0000-0000-0000-0000-0000"
+	for tried < 60 && !errors.As(recovers(wrong, anna.Password, "192.0.2.1"), &slow) {
+		tried++
 	}
 	if tried != 40 {
 		t.Errorf("%d codes from one address were let through, want 40", tried)
@@ -290,7 +292,8 @@ func TestKnownAddressTellsNoMore(t *testing.T) {
 			return err
 		},
 		"recover": func(email string) error {
-			_, err := people.Recover(t.Context(), email, "0000-0000-0000-0000-0000-0000", freshPassword, library.Device{})
+			_, err := people.Recover(
+				t.Context(), email, "0000-0000-0000-0000-0000-0000", freshPassword, library.Device{})
 			return err
 		},
 	} {

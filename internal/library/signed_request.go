@@ -109,8 +109,8 @@ type Nonce struct {
 
 // NonceStore stores the nonces that have been used.
 type NonceStore interface {
-	// UseNonce returns ErrReplayed if the client has used it before. The nonce is remembered until KeepFor after At, or,
-	// in a database that servers share, until KeepFor from now by the clock of the database.
+	// UseNonce returns ErrReplayed if the client has used it before. The nonce is remembered until KeepFor after At,
+	// or, in a database that servers share, until KeepFor from now by the clock of the database.
 	UseNonce(ctx context.Context, n Nonce) error
 }
 

@@ -46,8 +46,8 @@ type TokenStore interface {
 	// GetTokenInfo finds a token with its grant and library.
 	GetTokenInfo(ctx context.Context, h seal.Hash, use TokenUse) (TokenInfo, error)
 	// AddToken adds an access token to a grant. It returns ErrNotFound if the grant has been
-	// revoked, or if RecordAuthCodeReuse has ended what came of the token's code. It deletes those of the grant's tokens
-	// of the same use that expire first, until as many are left as Limits allow.
+	// revoked, or if RecordAuthCodeReuse has ended what came of the token's code. It deletes those of the grant's
+	// tokens of the same use that expire first, until as many are left as Limits allow.
 	AddToken(ctx context.Context, t Token) error
 }
 

@@ -34,8 +34,12 @@ func (s spoiledTable) spoils(k *keeper, victim string) {
 	for i, column := range s.columns {
 		query, args := `UPDATE `+s.name+` SET `+column+` = $1`, []any{s.values[i]}
 		if column == "seq" {
-			query, args = query+` WHERE library_id = $2 AND seq = (SELECT MIN(seq) FROM `+s.name+` WHERE library_id = $2)`,
-				append(args, victim)
+			query, args = query+` 
+				WHERE library_id = $2 AND seq = (SELECT MIN(seq) FROM `+s.name+` WHERE library_id = $2)`,
+				append(
+					args,
+					victim,
+				)
 		}
 		carreltest.Must(k.db.ExecContext(k.t.Context(), query, args...))(k.t)
 	}
@@ -88,7 +92,8 @@ func (k *keeper) spoiledTables(sqlite bool) (list []spoiledTable) {
 		list = append(list, *byKind[key])
 	}
 	for _, c := range []struct{ table, column string }{
-		{"contracts", "redirect_uris"}, {"contracts", "scope"}, {"provider_accounts", "source"}, {"deliveries", "types"},
+		{"contracts", "redirect_uris"}, {"contracts", "scope"}, {"provider_accounts", "source"},
+		{"deliveries", "types"},
 		{"events", "details"}, {"files", "metadata"}, {"sessions", "options"},
 	} {
 		list = append(list, spoiledTable{c.table, []string{c.column}, []any{"no JSON"}})
@@ -163,8 +168,8 @@ func (k *keeper) victim() *spoiledVictim {
 	carreltest.Must(v.write.Pushes("letter", []byte("of the person")))(k.t)
 	library, application, id := string(v.Library), string(app.ID), string(v.write.ID())
 	k.changes(`INSERT INTO provider_accounts (id, reference, library_id, application_id, grant_id, source_id, source,
-		pending, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at, last_used_at)
-		VALUES ($1, 'reference', $2, $3, $1, 1, '{"name":"A practice"}', FALSE, 1, 0, 0, 0, '', 1, 1, 1)`,
+		pending, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at,
+		last_used_at) VALUES ($1, 'reference', $2, $3, $1, 1, '{"name":"A practice"}', FALSE, 1, 0, 0, 0, '', 1, 1, 1)`,
 		id, library, application)
 	k.changes(`INSERT INTO deliveries (id, library_id, application_id, contract_id, grant_id, account_id, provider_name,
 		types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size)
@@ -183,7 +188,9 @@ func (k *keeper) goesOn(v *spoiledVictim) (faults []string) {
 		}
 	}
 	before := k.browserOf(v.Person)
-	if status, _ := before.do(before.request(http.MethodGet, "/grants", nil)); status >= http.StatusInternalServerError {
+	if status, _ := before.do(
+		before.request(http.MethodGet, "/grants", nil),
+	); status >= http.StatusInternalServerError {
 		faults = append(faults, "the login of before answers with an error")
 	}
 	cookie, err := k.People.SignIn(k.t.Context(), v.Email, v.Password, library.Device{})

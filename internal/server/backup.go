@@ -139,7 +139,7 @@ func (c BackupConfig) checkNewer(ctx context.Context, database string) (store.Ne
 		"The earlier backup was not replaced"
 	n, err := store.CompareNewer(ctx, database, earlier)
 	if c.ReplaceNewer {
-		return n, nil //nolint:nilerr // also one that cannot be compared
+		return n, nil // also one that cannot be compared
 	}
 	if err != nil {
 		return store.Newer{}, fmt.Errorf("compare with the earlier backup %s: %w. %s", earlier, err, advice)
@@ -151,8 +151,14 @@ func (c BackupConfig) checkNewer(ctx context.Context, database string) (store.Ne
 	if n.OnlyThere > 0 {
 		only = fmt.Sprintf(", and %s that only the backup has", libraries(n.OnlyThere))
 	}
-	return store.Newer{}, fmt.Errorf("the backup %s has events of %s that the database does not have%s: the database is "+
-		"older than the backup, or was restored from an older one. %s", c.Folder, libraries(n.Libraries), only, advice)
+	return store.Newer{}, fmt.Errorf(
+		"the backup %s has events of %s that the database does not have%s: the database is "+
+			"older than the backup, or was restored from an older one. %s",
+		c.Folder,
+		libraries(n.Libraries),
+		only,
+		advice,
+	)
 }
 
 func libraries(n int) string {

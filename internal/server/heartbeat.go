@@ -75,8 +75,8 @@ func newHeartbeat(ctx context.Context, db *store.DB, disk *blob.Disk) (*heartbea
 // notShared is the error of a server that has a copy of the folder.
 func (h *heartbeat) notShared() error {
 	return errors.New("another server that runs on this database has another folder of large contents than this one: " +
-		"one of the two is a copy. All servers of an installation share one folder: mount it at --data (CARREL_DATA). " +
-		"If the other server has the wrong one, stop it first")
+		"one of the two is a copy. All servers of an installation share one folder: mount it at --data " +
+		"(CARREL_DATA). If the other server has the wrong one, stop it first")
 }
 
 // compare returns a server of which the number in the database has grown some times while the file in the folder was

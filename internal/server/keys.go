@@ -253,8 +253,8 @@ type Reset struct {
 	Uses []KeyUse
 	// Newest is the newest key of the keyring; empty if there is no keyring.
 	Newest string
-	// Opens reports whether the keyring opens everything, so that there is nothing to reset, and Foreign whether it opens
-	// nothing: it is the keyring of another database.
+	// Opens reports whether the keyring opens everything, so that there is nothing to reset, and Foreign whether it
+	// opens nothing: it is the keyring of another database.
 	Opens, Foreign bool
 	// AdoptionGone reports that the keyring knows of an adoption and the database does not: a reset mends that.
 	AdoptionGone bool

@@ -10,8 +10,8 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// TestAttackManyAddresses: behind a proxy, the addresses of one network count as one visitor, in whatever form the proxy
-// writes them, and do not take the places of others.
+// TestAttackManyAddresses: behind a proxy, the addresses of one network count as one visitor, in whatever form the
+// proxy writes them, and do not take the places of others.
 func TestAttackManyAddresses(t *testing.T) {
 	t.Parallel()
 	w := carreltest.Serve(t, func(c *server.Config) { c.BehindProxy, c.MaxConnectionsPerAddress = true, 3 })

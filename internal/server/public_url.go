@@ -94,7 +94,8 @@ func normalHost(u *url.URL) (string, error) {
 		return "", fmt.Errorf("its host is no domain name: %w", err)
 	}
 	ascii = strings.TrimSuffix(ascii, ".")
-	if ascii == "" || strings.Trim(ascii, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" || strings.Contains(ascii, "..") {
+	if ascii == "" || strings.Trim(ascii, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" ||
+		strings.Contains(ascii, "..") {
 		return "", errors.New("its host is no domain name")
 	}
 	// Browsers take a name whose last part is a number for an IPv4 address, in whatever form.

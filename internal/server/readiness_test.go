@@ -190,9 +190,14 @@ func (r *relay) restore() {
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	for _, scheme := range []string{"http", "https"} {
-		w := carreltest.Serve(t, func(c *server.Config) { c.PublicURL = strings.Replace(c.PublicURL, "http", scheme, 1) })
+		w := carreltest.Serve(
+			t,
+			func(c *server.Config) { c.PublicURL = strings.Replace(c.PublicURL, "http", scheme, 1) },
+		)
 		base := strings.Replace(w.URL, "https", "http", 1)
-		for _, path := range []string{"/", "/sign-in", "/nowhere", "/v1.7/jwks/oauth", "/v1.7/none", "/healthz", "/readyz"} {
+		for _, path := range []string{
+			"/", "/sign-in", "/nowhere", "/v1.7/jwks/oauth", "/v1.7/none", "/healthz", "/readyz",
+		} {
 			r := getFrom(t, base+path, "")
 			if r.Header.Get("X-Content-Type-Options") != "nosniff" ||
 				r.Header.Get("Cross-Origin-Opener-Policy") != "same-origin" ||
@@ -217,7 +222,9 @@ func TestRequestLog(t *testing.T) {
 		"/hidden/nowhere":        {"page refused", "/", 404},
 	} {
 		w := carreltest.Serve(t)
-		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		client := http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 		r := carreltest.Must(client.Get(w.URL + path))(t)
 		body := carreltest.Must(io.ReadAll(r.Body))(t)
 		_ = r.Body.Close()

@@ -51,8 +51,8 @@ func setSecurityHeaders(h http.Header, secure bool) {
 	}
 }
 
-// locateClients returns a function that sets a request's RemoteAddr to the address of its client: behind a proxy the one
-// that the proxy reports, if it can be read. It warns once of a setting that does not fit the requests.
+// locateClients returns a function that sets a request's RemoteAddr to the address of its client: behind a proxy the
+// one that the proxy reports, if it can be read. It warns once of a setting that does not fit the requests.
 func (s *Server) locateClients() func(*http.Request) {
 	var once sync.Once
 	warn := func(text string) { once.Do(func() { s.config.Log.Warn(text) }) }
@@ -60,8 +60,11 @@ func (s *Server) locateClients() func(*http.Request) {
 		forwarded := r.Header.Get("X-Forwarded-For") != ""
 		if !s.config.BehindProxy {
 			if forwarded {
-				warn("a request has X-Forwarded-For, and --behind-proxy (CARREL_BEHIND_PROXY) is not set: behind a proxy " +
-					"that sets this header, all visitors count as one for the limits on wrong passwords and connections")
+				warn(
+					"a request has X-Forwarded-For, and --behind-proxy (CARREL_BEHIND_PROXY) is not set: behind a " +
+						"proxy that sets this header, all visitors count as one for the limits on wrong passwords " +
+						"and connections",
+				)
 			}
 			return
 		}
@@ -70,9 +73,12 @@ func (s *Server) locateClients() func(*http.Request) {
 			r.RemoteAddr = net.JoinHostPort(client.String(), "0")
 			return
 		}
-		if !strings.HasPrefix(r.URL.Path, "/healthz") && !strings.HasPrefix(r.URL.Path, "/readyz") { // probes come directly
-			warn("--behind-proxy (CARREL_BEHIND_PROXY) is set, and a request has no X-Forwarded-For that can be read: let " +
-				"the proxy set it, or all visitors count as one")
+		if !strings.HasPrefix(r.URL.Path, "/healthz") &&
+			!strings.HasPrefix(r.URL.Path, "/readyz") { // probes come directly
+			warn(
+				"--behind-proxy (CARREL_BEHIND_PROXY) is set, and a request has no X-Forwarded-For that can be read: " +
+					"let the proxy set it, or all visitors count as one",
+			)
 		}
 	}
 }

@@ -257,7 +257,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		MaxHeaderBytes:    maxHeader,
 		TLSConfig:         secure,
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: maxStreams, SendPingTimeout: idleTimeout, WriteByteTimeout: httpserve.DefaultIdleTimeout,
+			MaxConcurrentStreams: maxStreams,
+			SendPingTimeout:      idleTimeout,
+			WriteByteTimeout:     httpserve.DefaultIdleTimeout,
 		},
 		ConnState: trackConn,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {

@@ -31,7 +31,7 @@ func (db *DB) EndAuditEntry(ctx context.Context, id, details, outcome string) er
 
 // ListAuditEntries implements [library.AuditStore].
 func (db *DB) ListAuditEntries(ctx context.Context, limit int) ([]library.AuditEntry, error) {
-	rows, err := db.reader.ListAuditEntries(ctx, int32(min(limit, math.MaxInt32))) //nolint:gosec // G115: bounded
+	rows, err := db.reader.ListAuditEntries(ctx, int32(min(limit, math.MaxInt32)))
 	if err != nil {
 		return nil, wrap("list audit entries", err)
 	}

@@ -37,7 +37,7 @@ func TestAvailability(t *testing.T) {
 	} {
 		err := wrap("test", tt.err)
 		for _, meaning := range []error{library.ErrStorageFull, library.ErrUnavailable} {
-			if errors.Is(err, meaning) != (meaning == tt.want) || !errors.Is(err, tt.err) {
+			if errors.Is(err, meaning) != errors.Is(tt.want, meaning) || !errors.Is(err, tt.err) {
 				t.Errorf("%v is %v: %v", tt.err, meaning, errors.Is(err, meaning))
 			}
 		}

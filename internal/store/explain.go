@@ -92,8 +92,8 @@ func sentenceOfPostgres(err *pgconn.PgError) string {
 		advice = "PostgreSQL does not let the user in: check user and password in --database (CARREL_DATABASE), and " +
 			"pg_hba.conf of PostgreSQL"
 	case "42501": // insufficient_privilege
-		advice = "the user of --database (CARREL_DATABASE) may not do this in PostgreSQL: make that user the owner of " +
-			"the database and of its tables"
+		advice = "the user of --database (CARREL_DATABASE) may not do this in PostgreSQL: make that user the owner " +
+			"of the database and of its tables"
 	case "53300": // too_many_connections
 		advice = "PostgreSQL has no connection left: raise its max_connections, or lower pool_max_conns in " +
 			"--database (CARREL_DATABASE)"
@@ -118,8 +118,8 @@ func checkLog(path string) error {
 		}
 		if err := checkWritable(path + suffix); err != nil {
 			return &explainedError{fmt.Sprintf("the file %s, of the log of the database, cannot be written: run this "+
-				"command as the user of the server, see that the file belongs to that user and has mode 0600, and that "+
-				"the disk is not mounted for reading only", path+suffix), err}
+				"command as the user of the server, see that the file belongs to that user and has mode 0600, and "+
+				"that the disk is not mounted for reading only", path+suffix), err}
 		}
 	}
 	return nil

@@ -46,9 +46,13 @@ func checkOneName(path string) error {
 		return explain(err)
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode().IsRegular() && stat.Nlink > 1 {
-		return fmt.Errorf("the file %s has %d names (hard links), and SQLite keeps its log beside the name by which it "+
-			"is opened: a server on another name would damage the database. Remove the other names (find them with "+
-			"find -samefile), or replace this one by a copy", path, stat.Nlink)
+		return fmt.Errorf(
+			"the file %s has %d names (hard links), and SQLite keeps its log beside the name by which it "+
+				"is opened: a server on another name would damage the database. Remove the other names (find them "+
+				"with find -samefile), or replace this one by a copy",
+			path,
+			stat.Nlink,
+		)
 	}
 	return nil
 }

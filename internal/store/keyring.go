@@ -115,7 +115,9 @@ func (db *DB) eachAuthorization(ctx context.Context, f func(Box) error) error {
 			return wrap("list authorizations", err)
 		}
 		for _, row := range rows {
-			if err := f(Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: toAuthorization(row)}); err != nil {
+			if err := f(
+				Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: toAuthorization(row)},
+			); err != nil {
 				return err
 			}
 			after = row.Hash

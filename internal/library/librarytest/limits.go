@@ -75,7 +75,13 @@ func TestLimits(t *testing.T, open func(t *testing.T) Store) {
 		var hashes []seal.Hash
 		for i := range keep + 3 {
 			at := Later(time.Duration(i+1) * time.Second)
-			s := library.Session{Hash: AnyHash(), Client: c.ID(), Grant: g.ID, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
+			s := library.Session{
+				Hash:      AnyHash(),
+				Client:    c.ID(),
+				Grant:     g.ID,
+				CreatedAt: at,
+				ExpiresAt: at.Add(time.Hour),
+			}
 			Must(t, f.AddSession(Ctx, s))
 			hashes = append(hashes, s.Hash)
 		}

@@ -43,7 +43,11 @@ func (u *UI) handleError(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	// The pattern and not the address, which holds codes.
-	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("page", pageError.page.key), slog.Any("error", pageError.cause)}
+	attrs := []slog.Attr{
+		slog.String("method", r.Method),
+		slog.String("page", pageError.page.key),
+		slog.Any("error", pageError.cause),
+	}
 	if err := u.showError(w, r, pageError, reference); err != nil {
 		u.Log.ErrorContext(r.Context(), "error page failed", "reference", reference, "error", err)
 		http.Error(w, http.StatusText(pageError.page.status)+" "+reference, pageError.page.status)

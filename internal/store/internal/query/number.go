@@ -1,5 +1,5 @@
-// Package query has the queries of package store, which sqlc generates from the folder queries, and the types of columns
-// that it needs for them.
+// Package query has the queries of package store, which sqlc generates from the folder queries, and the types of
+// columns that it needs for them.
 package query
 
 import "database/sql/driver"
