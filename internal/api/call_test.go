@@ -199,11 +199,15 @@ var noScope = refusal{403, wire.CodeInsufficientScope,
 func (w *world) refuses(t *testing.T, r request, want refusal) answer {
 	t.Helper()
 	var a answer
+	revocations := w.Rows("token_revocations")
 	w.Unchanged("a refused call", func() {
 		a = w.send(t, r)
 		w.refused(t, a, want)
 		w.works(t)
-	}, "token_revocations") // which the server works off meanwhile
+	}, "token_revocations")
+	if n := w.Rows("token_revocations"); n > revocations { // the server works them off meanwhile
+		t.Errorf("a refused call added %d revocations of tokens", n-revocations)
+	}
 	if a.Close {
 		t.Error("a refused call ended its connection")
 	}

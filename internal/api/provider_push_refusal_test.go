@@ -33,8 +33,7 @@ func TestProviderVersions(t *testing.T) {
 	for version, want := range map[string]refusal{
 		"r4": bad("this provider takes FHIR 3.0"), "4.0.1": bad("this provider takes FHIR 3.0"),
 		"STU3": bad("FHIR version"), "Stu3": bad("FHIR version"), "3.0": bad("FHIR version"),
-		"3.0.1": bad("FHIR version"),
-		"R4":    bad("FHIR version"), "4.0": bad("FHIR version"),
+		"3.0.1": bad("FHIR version"), "R4": bad("FHIR version"), "4.0": bad("FHIR version"),
 		"stu4": bad("FHIR version"), "dstu2": bad("FHIR version"), "3.0.20": bad("FHIR version"),
 		"3": bad("FHIR version"), "stu3%20": bad("FHIR version"),
 		"%2E%2E%2E": bad("FHIR version"), "%00": bad("FHIR version"), "%E2%98%82": bad("FHIR version"),

@@ -161,13 +161,8 @@ func TestCodeInOtherHands(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	app := w.Application()
-	c, sibling, foreign := app.Contract(
-		library.Read,
-	), app.Contract(
-		library.Read,
-	), w.Application().Contract(
-		library.Read,
-	)
+	c, sibling := app.Contract(library.Read), app.Contract(library.Read)
+	foreign := w.Application().Contract(library.Read)
 	for name, test := range map[string]struct {
 		by   *carreltest.Contract
 		wait time.Duration

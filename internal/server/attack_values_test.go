@@ -34,12 +34,8 @@ func (s spoiledTable) spoils(k *keeper, victim string) {
 	for i, column := range s.columns {
 		query, args := `UPDATE `+s.name+` SET `+column+` = $1`, []any{s.values[i]}
 		if column == "seq" {
-			query, args = query+` 
-				WHERE library_id = $2 AND seq = (SELECT MIN(seq) FROM `+s.name+` WHERE library_id = $2)`,
-				append(
-					args,
-					victim,
-				)
+			query += ` WHERE library_id = $2 AND seq = (SELECT MIN(seq) FROM ` + s.name + ` WHERE library_id = $2)`
+			args = append(args, victim)
 		}
 		carreltest.Must(k.db.ExecContext(k.t.Context(), query, args...))(k.t)
 	}
@@ -188,9 +184,8 @@ func (k *keeper) goesOn(v *spoiledVictim) (faults []string) {
 		}
 	}
 	before := k.browserOf(v.Person)
-	if status, _ := before.do(
-		before.request(http.MethodGet, "/grants", nil),
-	); status >= http.StatusInternalServerError {
+	status, _ := before.do(before.request(http.MethodGet, "/grants", nil))
+	if status >= http.StatusInternalServerError {
 		faults = append(faults, "the login of before answers with an error")
 	}
 	cookie, err := k.People.SignIn(k.t.Context(), v.Email, v.Password, library.Device{})

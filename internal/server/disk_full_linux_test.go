@@ -49,11 +49,9 @@ func TestDiskFull(t *testing.T) {
 	}
 	for _, size := range []int{60_000, 5 << 20} {
 		var refused *digime.Error
-		if err := push(
-			size,
-		); !errors.As(err, &refused) || refused.Status != http.StatusInsufficientStorage ||
-			refused.RetryAfter == 0 ||
-			!errors.Is(err, digime.ErrUnavailable) {
+		err := push(size)
+		if !errors.As(err, &refused) || refused.Status != http.StatusInsufficientStorage ||
+			refused.RetryAfter == 0 || !errors.Is(err, digime.ErrUnavailable) {
 			t.Errorf("a push of %d bytes: %v", size, err)
 		}
 	}

@@ -73,8 +73,8 @@ func (s *Server) locateClients() func(*http.Request) {
 			r.RemoteAddr = net.JoinHostPort(client.String(), "0")
 			return
 		}
-		if !strings.HasPrefix(r.URL.Path, "/healthz") &&
-			!strings.HasPrefix(r.URL.Path, "/readyz") { // probes come directly
+		// Probes come directly.
+		if !strings.HasPrefix(r.URL.Path, "/healthz") && !strings.HasPrefix(r.URL.Path, "/readyz") {
 			warn(
 				"--behind-proxy (CARREL_BEHIND_PROXY) is set, and a request has no X-Forwarded-For that can be read: " +
 					"let the proxy set it, or all visitors count as one",

@@ -115,9 +115,8 @@ func (db *DB) eachAuthorization(ctx context.Context, f func(Box) error) error {
 			return wrap("list authorizations", err)
 		}
 		for _, row := range rows {
-			if err := f(
-				Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: toAuthorization(row)},
-			); err != nil {
+			box := Box{Kind: BoxAuthorization, Bytes: row.Secrets, Authorization: toAuthorization(row)}
+			if err := f(box); err != nil {
 				return err
 			}
 			after = row.Hash

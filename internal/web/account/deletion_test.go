@@ -31,12 +31,8 @@ func TestDeletion(t *testing.T) {
 		if strings.Index(p.Text(), "gone for good") < strings.Index(p.Text(), "take it back") {
 			t.Errorf("not in order: %s", p.Text())
 		}
-		if p := b.Get(
-			"/delete?lng=nl",
-		); !strings.Contains(
-			p.Text(),
-			"Tot 1 december 2026, 10:42 Je kunt het terugdraaien",
-		) {
+		const until = "Tot 1 december 2026, 10:42 Je kunt het terugdraaien"
+		if p := b.Get("/delete?lng=nl"); !strings.Contains(p.Text(), until) {
 			t.Errorf("in Dutch: %s", p.Text())
 		}
 	})
