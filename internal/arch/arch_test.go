@@ -86,9 +86,13 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
+		pkg: "internal/netaddr",
+		why: "which addresses are one visitor does not depend on what is counted",
+	},
+	{
 		pkg:         "internal/library",
 		why:         "the rules of the domain hold whatever carries a request and wherever the bytes lie",
-		imports:     []string{"digime/wire", "internal/seal"},
+		imports:     []string{"digime/wire", "internal/netaddr", "internal/seal"},
 		outside:     []string{anyModule},
 		notImported: web,
 		notLinked:   slices.Concat(sql, cloud),
@@ -153,7 +157,7 @@ var rules = []rule{
 	{
 		pkg:     "internal/httpserve",
 		why:     "deadlines, limits and log lines are the same for calls and pages, so they know neither",
-		imports: []string{"digime/wire"},
+		imports: []string{"internal/netaddr", "digime/wire"},
 	},
 	{
 		pkg: "internal/api",
@@ -216,7 +220,7 @@ var rules = []rule{
 			"internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
 			"internal/provider/smart",
-			"internal/httpserve", "internal/api", "internal/web",
+			"internal/httpserve", "internal/netaddr", "internal/api", "internal/web",
 		},
 		outside: []string{anyModule},
 	},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/httpserve"
+	"github.com/carrelhq/carrel/internal/netaddr"
 )
 
 // TestForwardedFor: an address is the same visitor in whatever form a proxy writes it.
@@ -35,7 +36,7 @@ func TestForwardedFor(t *testing.T) {
 		{[]string{"192.0.2.1:x"}, ""},
 	} {
 		a, ok := httpserve.ForwardedFor(http.Header{"X-Forwarded-For": tt.headers})
-		if ok != (tt.network != "") || ok && httpserve.Network(a) != tt.network {
+		if ok != (tt.network != "") || ok && netaddr.Network(a) != tt.network {
 			t.Errorf("%q: %v, %v, want %q", tt.headers, a, ok, tt.network)
 		}
 	}

@@ -3,6 +3,8 @@ package httpserve
 import (
 	"net/http"
 	"sync"
+
+	"github.com/carrelhq/carrel/internal/netaddr"
 )
 
 // RequestLimit bounds how many requests of one client are under way: of an address, or of a network in IPv6. A nil
@@ -27,7 +29,7 @@ func (l *RequestLimit) Acquire(r *http.Request) (release func(), ok bool) {
 	if l == nil {
 		return func() {}, true
 	}
-	client := NetworkOf(r)
+	client := netaddr.NetworkOf(r.RemoteAddr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.count[client] >= l.limit {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/carrelhq/carrel/internal/netaddr"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -43,7 +44,7 @@ func (h *hashPlaces) take(ctx context.Context, kind hashers, address string) (
 ) {
 	limit, network := hashLimits[kind], ""
 	if address != "" {
-		network = networkOf(address)
+		network = netaddr.NetworkOf(address)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -51,7 +52,7 @@ func (h *hashPlaces) take(ctx context.Context, kind hashers, address string) (
 		h.ofNetwork[kind] = make(map[string]int)
 	}
 	if h.taken[kind] >= limit.places || network != "" && h.ofNetwork[kind][network] >= limit.perNetwork {
-		return nil, nil, fmt.Errorf("too many passwords wait to be hashed: %w", ErrBusy)
+		return ctx, nil, fmt.Errorf("too many passwords wait to be hashed: %w", ErrBusy)
 	}
 	h.taken[kind]++
 	h.ofNetwork[kind][network]++

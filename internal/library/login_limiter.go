@@ -3,12 +3,13 @@ package library
 import (
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/carrelhq/carrel/internal/netaddr"
 )
 
 // WaitError says that there were too many tries, and how long to wait.
@@ -30,7 +31,7 @@ type allowance struct {
 // An e-mail address has ten wrong passwords, and then one a minute, from all browsers that have never signed in to its
 // library. A browser that has, and one that is signed in, have as many of their own, so that nobody else can use them
 // up. A network address, which many people may share, has forty, and then one in five seconds; and as many recovery
-// codes. It creates a hundred libraries a day.
+// codes. It creates a hundred libraries a day. [netaddr.NetworkOf] says what counts as one network address.
 func emailAllowance(email string) allowance { return allowance{"email " + email, time.Minute, 10} }
 
 func browserAllowance(id string) allowance { return allowance{"browser " + id, time.Minute, 10} }
@@ -38,34 +39,18 @@ func browserAllowance(id string) allowance { return allowance{"browser " + id, t
 func loginAllowance(id LoginID) allowance { return allowance{"login " + string(id), time.Minute, 10} }
 
 func addressAllowance(address string) allowance {
-	return allowance{"address " + networkOf(address), 5 * time.Second, 40}
+	return allowance{"address " + netaddr.NetworkOf(address), 5 * time.Second, 40}
 }
 
 func recoveryAllowance(address string) allowance {
-	return allowance{"recovery " + networkOf(address), 5 * time.Second, 40}
+	return allowance{"recovery " + netaddr.NetworkOf(address), 5 * time.Second, 40}
 }
 
 // creationsPerDay is how many libraries a network address creates in a day.
 const creationsPerDay = 100
 
 func creationAllowance(address string) allowance {
-	return allowance{"creation " + networkOf(address), 24 * time.Hour / creationsPerDay, creationsPerDay}
-}
-
-// networkOf returns what a network address is counted as: an address of IPv4, or the /64 of an address of IPv6, which
-// one customer of a provider has to themselves.
-func networkOf(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.String()
-		}
-	}
-	return a.String()
+	return allowance{"creation " + netaddr.NetworkOf(address), 24 * time.Hour / creationsPerDay, creationsPerDay}
 }
 
 // maxLimiters is how many allowances are counted at once.

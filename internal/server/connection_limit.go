@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/httpserve"
+	"github.com/carrelhq/carrel/internal/netaddr"
 )
 
 const (
@@ -81,10 +81,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 
 // admit counts a connection; it returns nil if there is no place for it.
 func (l *limitedListener) admit(c net.Conn) *limitedConn {
-	remote := c.RemoteAddr().String()
-	if a, ok := httpserve.AddressOf(remote); ok {
-		remote = httpserve.Network(a)
-	}
+	remote := netaddr.NetworkOf(c.RemoteAddr().String())
 	n := &limitedConn{Conn: c, listener: l, address: remote}
 	n.waits()
 	l.mu.Lock()

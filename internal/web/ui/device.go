@@ -8,9 +8,9 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// DeviceOf returns the kind of device that a request comes from, and its address: in IPv6 that of its network.
+// DeviceOf returns the kind of device that a request comes from, and its address.
 func DeviceOf(r *http.Request) library.Device {
-	return library.Device{Kind: deviceKind(r.UserAgent()), Address: httpserve.NetworkOf(r)}
+	return library.Device{Kind: deviceKind(r.UserAgent()), Address: httpserve.ClientOf(r)}
 }
 
 // The kinds of device that the activity distinguishes.

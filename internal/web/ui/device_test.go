@@ -24,4 +24,10 @@ func TestDeviceOf(t *testing.T) {
 			t.Errorf("%q is %q, want %q", agent, got, want)
 		}
 	}
+	// The log has the address, for programs that block it; the limits count its network.
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "[2001:db8:0:1::7%eth0]:4711"
+	if got := ui.DeviceOf(r).Address; got != "2001:db8:0:1::7" {
+		t.Errorf("the address is %q", got)
+	}
 }
