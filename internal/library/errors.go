@@ -42,3 +42,12 @@ var (
 	// ErrUnavailable says that the database or a disk cannot be used at the moment.
 	ErrUnavailable = errors.New("storage is not available")
 )
+
+// WithMeaning returns an error with the text of err, a store's own error, that also matches meaning, one of the errors
+// above.
+func WithMeaning(err, meaning error) error { return &errorWithMeaning{err, meaning} }
+
+type errorWithMeaning struct{ err, meaning error }
+
+func (e *errorWithMeaning) Error() string   { return e.err.Error() }
+func (e *errorWithMeaning) Unwrap() []error { return []error{e.err, e.meaning} }

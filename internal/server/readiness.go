@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -127,7 +126,7 @@ var errLowSpace = errors.New("the disk has little space left: free some on it")
 // checkSpace returns an error if one of the disks is nearly full. That of PostgreSQL is not known.
 func (s *Server) checkSpace() error {
 	folders := []string{s.config.Blobs}
-	if !strings.Contains(s.config.Database, "://") {
+	if !s.db.Shared() {
 		folders = append(folders, filepath.Dir(s.config.Database))
 	}
 	for _, folder := range folders {

@@ -17,18 +17,11 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// An unavailableError is an error of the database that says nothing about the request: it matches
-// [library.ErrStorageFull] or [library.ErrUnavailable] as well, and its text is that of the error.
-type unavailableError struct{ err, meaning error }
-
-func (e *unavailableError) Error() string   { return e.err.Error() }
-func (e *unavailableError) Unwrap() []error { return []error{e.err, e.meaning} }
-
 // withAvailability returns an error that also matches what it says of the database's availability, if it says
 // something.
 func withAvailability(err error) error {
 	if meaning := availabilityOf(err); meaning != nil {
-		return &unavailableError{err, meaning}
+		return library.WithMeaning(err, meaning)
 	}
 	return err
 }

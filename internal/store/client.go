@@ -24,14 +24,18 @@ func (db *DB) AddApplication(ctx context.Context, a library.Application) error {
 	})
 }
 
+// encodeContract returns the columns of a contract that are JSON.
+func encodeContract(c library.Contract) (redirectURIs, scope string, err error) {
+	if redirectURIs, err = encode(c.RedirectURIs); err == nil {
+		scope, err = encode(c.Scope)
+	}
+	return redirectURIs, scope, err
+}
+
 // AddContract implements [library.ClientStore].
 func (db *DB) AddContract(ctx context.Context, contract library.Contract) error {
 	const doing = "add contract"
-	redirectURIs, err := encode(contract.RedirectURIs)
-	if err != nil {
-		return wrap(doing, err)
-	}
-	scope, err := encode(contract.Scope)
+	redirectURIs, scope, err := encodeContract(contract)
 	if err != nil {
 		return wrap(doing, err)
 	}

@@ -44,11 +44,7 @@ func (db *DB) UpdateApplication(ctx context.Context, was, a library.Application)
 // UpdateContract implements [library.ClientStore].
 func (db *DB) UpdateContract(ctx context.Context, was, contract library.Contract) error {
 	const doing = "update contract"
-	redirectURIs, err := encode(contract.RedirectURIs)
-	if err != nil {
-		return wrap(doing, err)
-	}
-	scope, err := encode(contract.Scope)
+	redirectURIs, scope, err := encodeContract(contract)
 	if err != nil {
 		return wrap(doing, err)
 	}
