@@ -104,7 +104,7 @@ type compatibility struct {
 
 // checkNotNewer returns ErrNewer if a newer program has migrated the database in a way that this
 // one does not know.
-func checkNotNewer(ctx context.Context, db *sql.DB, d dialect) error {
+func checkNotNewer(ctx context.Context, db query.DBTX, d dialect) error {
 	c, err := readCompatibility(ctx, db, d)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func checkNotNewer(ctx context.Context, db *sql.DB, d dialect) error {
 
 // readCompatibility reads the version of a database, and what it says of older programs. All is
 // zero for a database without tables.
-func readCompatibility(ctx context.Context, db *sql.DB, d dialect) (compatibility, error) {
+func readCompatibility(ctx context.Context, db query.DBTX, d dialect) (compatibility, error) {
 	var c compatibility
 	has, err := hasTable(ctx, db, d, "goose_db_version")
 	if err != nil || !has {
@@ -149,7 +149,7 @@ func readCompatibility(ctx context.Context, db *sql.DB, d dialect) (compatibilit
 	return c, nil
 }
 
-func hasTable(ctx context.Context, db *sql.DB, d dialect, name string) (bool, error) {
+func hasTable(ctx context.Context, db query.DBTX, d dialect, name string) (bool, error) {
 	var n int
 	if err := db.QueryRowContext(ctx, d.hasTable, name).Scan(&n); err != nil {
 		return false, fmt.Errorf("look for table %s: %w", name, err)
