@@ -88,11 +88,14 @@ func isFatal(err *pgconn.PgError) bool {
 	return severity == "FATAL" || severity == "PANIC"
 }
 
-// commitError returns the error of a commit, with [library.ErrOutcomeUnknown] if it was sent and not answered.
+// commitError returns the error of a commit, with [library.ErrOutcomeUnknown] if it may have been sent and was not
+// answered. SafeToRetry does not say so of a connection that has ended while pgx waited for the answer: pgx then returns
+// the same error as for one that had been closed before.
 func commitError(err error) error {
 	var refused *pgconn.PgError
+	notSent := pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 	switch {
-	case pgconn.SafeToRetry(err), errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, sql.ErrTxDone),
+	case notSent, errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, sql.ErrTxDone),
 		errors.As(err, &refused) && !isFatal(refused):
 		return err
 	}

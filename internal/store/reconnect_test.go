@@ -127,7 +127,8 @@ func TestConnectionLost(t *testing.T) {
 		{&pgconn.PgError{Severity: "ERROR", Code: pgSerialization}, false, false, false},
 		{&pgconn.PgError{Severity: "ERROR", Code: pgUniqueViolation}, false, false, false},
 		{pgx.ErrTxCommitRollback, false, false, false},
-		{notSent{}, true, true, false},
+		{notSent{errors.New("broken pipe")}, true, true, false},
+		{notSent{pgconn.ErrConnClosed}, true, false, true},
 	} {
 		var lost lostConnections
 		if got := lost.note(fmt.Errorf("in an op: %w", tt.err)); got != tt.inOp || got != (lost.at.Load() > 0) {
@@ -145,8 +146,8 @@ func TestConnectionLost(t *testing.T) {
 	}
 }
 
-// notSent is an error of pgconn before it has sent anything.
-type notSent struct{}
+// notSent is an error of which pgconn says that nothing was sent before it.
+type notSent struct{ error }
 
-func (notSent) Error() string     { return "not sent" }
 func (notSent) SafeToRetry() bool { return true }
+func (e notSent) Unwrap() error   { return e.error }
