@@ -244,7 +244,8 @@ func openSimulator(t testing.TB, c *server.Config) *simulator.Simulator {
 		}
 	})
 	config := medmij.Config{
-		ListURL: sim.ListURL(), ClientID: sim.ClientID, Roots: sim.Roots(), CacheFolder: t.TempDir(),
+		ListURL: sim.ListURL(), ClientID: sim.ClientID, CacheFolder: t.TempDir(),
+		Credentials:   medmij.Credentials{Roots: sim.Roots()},
 		AllowLoopback: true, Now: c.Now,
 	}
 	config.Certificate, config.Key = sim.ClientCertificate()

@@ -103,7 +103,10 @@ type Server struct {
 	// Handler handles all requests.
 	Handler http.Handler
 
-	config    Config
+	config Config
+	// maxConnections and maxPerAddress are the limits in force. Those of the configuration may be zero.
+	maxConnections, maxPerAddress int
+
 	hold      *store.Hold
 	heartbeat *heartbeat
 	db        *store.DB
@@ -207,8 +210,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now, Log: c.Log}
 
-	_, perAddress := connectionLimits(c, maxOpenFiles())
-	requests := httpserve.NewRequestLimit(perAddress)
+	s.maxConnections, s.maxPerAddress = connectionLimits(c, maxOpenFiles())
+	requests := httpserve.NewRequestLimit(s.maxPerAddress)
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
 		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
@@ -270,11 +273,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		},
 		ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn),
 	}
-	all, perAddress := connectionLimits(s.config, maxOpenFiles())
+	perAddress := s.maxPerAddress
 	if s.config.BehindProxy { // all connections are the proxy's
-		perAddress = all
+		perAddress = s.maxConnections
 	}
-	l = newLimitedListener(l, all, perAddress, s.config.Log)
+	l = newLimitedListener(l, s.maxConnections, perAddress, s.config.Log)
 	s.startBackgroundTasks(ctx)
 	failed := make(chan error, 1)
 	go func() {

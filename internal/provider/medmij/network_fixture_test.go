@@ -72,7 +72,7 @@ func newTestNetwork(t testing.TB) *testNetwork {
 		whlXML(10, "other.example.nl", "localhost"),
 		gnlXML(10, "53", "Meetwaarden vitale functies", "57", "Documenten"))
 	w.config = Config{
-		ListURL: lists + "/MedMij_%s.xml", ClientID: testClientID, Roots: ca.PEM, AllowLoopback: true,
+		ListURL: lists + "/MedMij_%s.xml", ClientID: testClientID, Credentials: Credentials{Roots: ca.PEM}, AllowLoopback: true,
 		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ChainLog: slog.New(slog.NewJSONHandler(w.chain, nil)),
 	}
