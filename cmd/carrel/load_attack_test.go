@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +55,31 @@ type loadAttack struct {
 	t    *testing.T
 	site *loadSite
 	size loadSize
-	wait *sync.WaitGroup
+	wait sync.WaitGroup
+
+	mu     sync.Mutex
+	counts map[string]int // of what the attackers did, and got
+}
+
+// counted counts something that the attackers did, or got.
+func (a *loadAttack) counted(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.counts == nil {
+		a.counts = map[string]int{}
+	}
+	a.counts[what]++
+}
+
+// String says what the attackers did, and got.
+func (a *loadAttack) String() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []string
+	for _, what := range slices.Sorted(maps.Keys(a.counts)) {
+		all = append(all, fmt.Sprintf("%s: %d", what, a.counts[what]))
+	}
+	return strings.Join(all, ", ")
 }
 
 // each runs f in so many goroutines, again and again, until the attack ends.
@@ -82,6 +108,7 @@ func (a *loadAttack) connect(from string) (c net.Conn, done func()) {
 	if err != nil {
 		return nil, func() {}
 	}
+	a.counted("connections")
 	unhook := context.AfterFunc(a.ctx, func() { _ = c.Close() })
 	return c, func() {
 		unhook()
@@ -124,8 +151,10 @@ func slowPushes(a *loadAttack) {
 		_, err = io.WriteString(c, head+strings.Repeat("x", 1000))
 		for answer := make([]byte, 1000); err == nil; {
 			_ = c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
-			if _, err = c.Read(answer); err == nil {
-				break // it is refused
+			n, failed := c.Read(answer)
+			if err = failed; err == nil {
+				a.counted("pushes answered with " + strings.SplitN(string(answer[:n])+"  ", " ", 3)[1])
+				break
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				_, err = io.WriteString(c, "x")
@@ -168,6 +197,7 @@ func manySignUps(a *loadAttack) {
 				q.AddCookie(c)
 			}
 			if r, err := b.client.Do(q); err == nil {
+				a.counted(fmt.Sprint("sign-ups answered with ", r.StatusCode))
 				_, _ = io.Copy(io.Discard, r.Body)
 				_ = r.Body.Close()
 			}

@@ -31,8 +31,8 @@ type loadSite struct {
 
 	email, password string
 	writer, reader  *digime.User
-	// stopped are contracts that the person allows and stops again and again.
-	stopped []*digime.Contract
+	// stopped is a contract that the person allows and stops again and again.
+	stopped *digime.Contract
 	// attacker signs the calls of the application that attacks.
 	attacker loadSigner
 	// file is the id of a file in the library.
@@ -40,7 +40,7 @@ type loadSite struct {
 }
 
 // newLoadSite starts a server. Its data is in a folder, and its database there too if none is given.
-func newLoadSite(t *testing.T, data, database string, honest int) *loadSite {
+func newLoadSite(t *testing.T, data, database string) *loadSite {
 	t.Helper()
 	if database == "" {
 		database = filepath.Join(data, "carrel.db")
@@ -65,10 +65,7 @@ func newLoadSite(t *testing.T, data, database string, honest int) *loadSite {
 	s.client = client
 	write, _ := s.contract(t, client, clinic, "write")
 	read, _ := s.contract(t, client, clinic, "read")
-	for range honest {
-		contract, _ := s.contract(t, client, clinic, "write")
-		s.stopped = append(s.stopped, contract)
-	}
+	s.stopped, _ = s.contract(t, client, clinic, "write")
 	s.writer = s.allow(t, person, write, digime.UserAccessToken{})
 	s.reader = s.allow(t, person, read, s.writer.Token())
 

@@ -44,8 +44,6 @@ type loadScenario struct {
 	name string
 	// attack starts what happens; nil for nothing.
 	attack func(*loadAttack)
-	// honest is how many of everybody there are.
-	honest int
 	// diskFull and restarts say what disturbs the server beside its clients.
 	diskFull, restarts bool
 	// refusesNothing says that nobody is to be refused.
@@ -53,7 +51,7 @@ type loadScenario struct {
 }
 
 var loadScenarios = []loadScenario{
-	{name: "honest load alone", honest: 3, refusesNothing: true},
+	{name: "honest load alone", refusesNothing: true},
 	{name: "half requests of a stranger", attack: halfRequests},
 	{name: "slow pushes of an application", attack: slowPushes},
 	{name: "sign-ups from many addresses", attack: manySignUps},
@@ -106,19 +104,17 @@ func (s loadScenario) run(t *testing.T, size loadSize, database string, table *l
 	case database == "postgres":
 		url = testenv.DurablePostgres(t)
 	}
-	people := max(1, s.honest)
-	site := newLoadSite(t, data, url, people)
+	site := newLoadSite(t, data, url)
 	h := &honestLoad{t: t, site: site, duration: size.duration}
-	h.signIn(2 * people)
+	h.signIn(2)
 	before := loadAverage()
 	// Everybody stops before the attackers do.
 	attack, stopAttack := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer stopAttack()
-	var attackers sync.WaitGroup
-	a := &loadAttack{ctx: attack, t: t, site: site, size: size, wait: &attackers}
+	a := &loadAttack{ctx: attack, t: t, site: site, size: size}
 	if s.attack != nil {
 		s.attack(a)
-		a.pause(size.pause / 4) // until most of it has come
+		a.pause(size.pause) // until all have come
 	}
 	if s.restarts {
 		restartPostgres(a, postgres, periods)
@@ -126,18 +122,18 @@ func (s loadScenario) run(t *testing.T, size loadSize, database string, table *l
 		close(periods)
 	}
 	h.began = time.Now()
-	h.start(people)
+	h.start()
 	if s.refusesNothing {
 		h.startMobile()
 	}
 	h.wait.Wait()
 	stopAttack()
-	attackers.Wait()
+	a.wait.Wait()
 	for p := range periods {
 		h.restarts = append(h.restarts, p)
 	}
 	h.check(t, s, size)
-	table.add(s.name, h.measured(), before, loadAverage())
+	table.add(fmt.Sprintf("%s (load average %s before, %s after) %s", s.name, before, loadAverage(), a), h.measured())
 	if t.Failed() {
 		log := strings.Split(strings.TrimSpace(site.process.log.String()), "\n")
 		t.Logf("the end of the server's log:\n%s", strings.Join(log[max(0, len(log)-20):], "\n"))
@@ -169,43 +165,41 @@ type honestLoad struct {
 	done []measurement
 }
 
-// start starts so many of everybody.
-func (h *honestLoad) start(n int) {
+// start starts a person and an application who do everything again and again.
+func (h *honestLoad) start() {
 	ctx := h.t.Context()
-	for i := range n {
-		fresh := clientFrom("127.0.0.1", false)
-		h.repeat("healthz", 50*time.Millisecond, func() outcome {
-			r, err := fresh.Get(h.site.url + "/healthz")
-			if err != nil {
-				return outcome{err: err}
-			}
-			return outcome{status: r.StatusCode, err: r.Body.Close()}
-		})
-		h.repeat("sign in", 400*time.Millisecond, func() outcome {
-			b := newLoadBrowser(h.site.url) // one that has never been here
-			defer b.client.CloseIdleConnections()
-			return b.signIn(ctx, h.site.email, h.site.password)
-		})
-		pushes, large := 0, 0
-		h.repeat("push", 30*time.Millisecond, func() outcome {
-			pushes++
-			return loadOutcomeOf(h.site.push(ctx, fmt.Sprintf("small-%d-%d", i, pushes), 4000))
-		})
-		h.repeat("push large", 200*time.Millisecond, func() outcome {
-			large++
-			return loadOutcomeOf(h.site.push(ctx, fmt.Sprintf("large-%d-%d", i, large), 200_000))
-		})
-		signedIn := h.browsers[2*i]
-		h.repeat("files", 50*time.Millisecond, func() outcome {
-			page, o := signedIn.get(ctx, "/files")
-			if o.ok() && page.Data == "redirect" {
-				o.err = errors.New("the person is signed out")
-			}
-			return o
-		})
-		h.repeat("download", 50*time.Millisecond, func() outcome { return h.download(ctx, signedIn) })
-		h.wait.Go(func() { h.stopsApplications(ctx, h.browsers[2*i+1], h.site.stopped[i]) })
-	}
+	fresh := clientFrom("127.0.0.1", false)
+	h.repeat("healthz", 50*time.Millisecond, func() outcome {
+		r, err := fresh.Get(h.site.url + "/healthz")
+		if err != nil {
+			return outcome{err: err}
+		}
+		return outcome{status: r.StatusCode, err: r.Body.Close()}
+	})
+	h.repeat("sign in", 400*time.Millisecond, func() outcome {
+		b := newLoadBrowser(h.site.url) // one that has never been here
+		defer b.client.CloseIdleConnections()
+		return b.signIn(ctx, h.site.email, h.site.password)
+	})
+	pushes, large := 0, 0
+	h.repeat("push", 30*time.Millisecond, func() outcome {
+		pushes++
+		return loadOutcomeOf(h.site.push(ctx, fmt.Sprintf("small-%d", pushes), 4000))
+	})
+	h.repeat("push large", 200*time.Millisecond, func() outcome {
+		large++
+		return loadOutcomeOf(h.site.push(ctx, fmt.Sprintf("large-%d", large), 200_000))
+	})
+	signedIn := h.browsers[0]
+	h.repeat("files", 50*time.Millisecond, func() outcome {
+		page, o := signedIn.get(ctx, "/files")
+		if o.ok() && page.Data == "redirect" {
+			o.err = errors.New("the person is signed out")
+		}
+		return o
+	})
+	h.repeat("download", 50*time.Millisecond, func() outcome { return h.download(ctx, signedIn) })
+	h.wait.Go(func() { h.stopsApplications(ctx, h.browsers[1]) })
 }
 
 // signIn signs the person in, in so many browsers.
@@ -238,11 +232,11 @@ func (h *honestLoad) download(ctx context.Context, b *loadBrowser) outcome {
 }
 
 // stopsApplications has the person allow a contract and stop it, again and again.
-func (h *honestLoad) stopsApplications(ctx context.Context, b *loadBrowser, contract *digime.Contract) {
+func (h *honestLoad) stopsApplications(ctx context.Context, b *loadBrowser) {
 	var grant string
 	for !h.isOver() {
 		h.measure("allow an application", func() (o outcome) {
-			grant, o = h.allow(ctx, b, contract)
+			grant, o = h.allow(ctx, b)
 			return o
 		})
 		if grant != "" {
@@ -261,8 +255,8 @@ func (h *honestLoad) stopsApplications(ctx context.Context, b *loadBrowser, cont
 }
 
 // allow allows what a contract asks for, and returns the id of the grant.
-func (h *honestLoad) allow(ctx context.Context, b *loadBrowser, contract *digime.Contract) (string, outcome) {
-	auth, err := contract.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: crashCallback})
+func (h *honestLoad) allow(ctx context.Context, b *loadBrowser) (string, outcome) {
+	auth, err := h.site.stopped.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: crashCallback})
 	if err != nil {
 		return "", loadOutcomeOf(err)
 	}
@@ -282,7 +276,7 @@ func (h *honestLoad) allow(ctx context.Context, b *loadBrowser, contract *digime
 	if err != nil {
 		return "", outcome{status: o.status, err: err}
 	}
-	token, err := contract.Exchange(ctx, back)
+	token, err := h.site.stopped.Exchange(ctx, back)
 	if err != nil {
 		return "", loadOutcomeOf(err)
 	}
@@ -310,7 +304,7 @@ func (h *honestLoad) startMobile() {
 			return loadOutcomeOf(err)
 		})
 		for range 5 {
-			h.repeat("file of a phone", 50*time.Millisecond, func() outcome {
+			h.repeat("file of a phone", 500*time.Millisecond, func() outcome {
 				mu.Lock()
 				var name digime.FileName
 				if len(names) > 0 {
@@ -327,7 +321,7 @@ func (h *honestLoad) startMobile() {
 	}
 	// Fifty at once, and slow bodies of an application beside its others.
 	for range 50 {
-		h.repeat("calls of fifty", time.Second, func() outcome {
+		h.repeat("calls of fifty", 2*time.Second, func() outcome {
 			_, err := h.site.writer.ListAccounts(ctx)
 			return loadOutcomeOf(err)
 		})
@@ -449,10 +443,10 @@ type loadTable struct {
 	text strings.Builder
 }
 
-func (l *loadTable) add(scenario string, by map[string][]measurement, before, after string) {
+func (l *loadTable) add(scenario string, by map[string][]measurement) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fmt.Fprintf(&l.text, "\n%s (load average %s before, %s after)\n", scenario, before, after)
+	fmt.Fprintf(&l.text, "\n%s\n", scenario)
 	w := tabwriter.NewWriter(&l.text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  \tn\tp50 ms\tp99 ms\tmax ms\tanswers\t")
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d)/float64(time.Millisecond)) }
