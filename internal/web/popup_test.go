@@ -20,7 +20,7 @@ func TestConsentInPopup(t *testing.T) {
 	t.Cleanup(application.Close)
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<!doctype html><title>The application</title>
-			<button data-testid="open" onclick="opened = window.open(%q)">Open</button>
+			<button data-testid="open" onclick='opened = window.open(%q)'>Open</button>
 			<script>
 				addEventListener("message", e => { document.title = e.data; opened.close() })
 			</script>`, r.FormValue("url"))
