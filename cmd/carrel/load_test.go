@@ -64,7 +64,8 @@ var loadScenarios = []loadScenario{
 // scenarios are large, one after the other, and 99 of 100 requests have to be answered within a second; `make load`
 // prints the table. Without it they are small, and show that the test works.
 func TestLoad(t *testing.T) {
-	size := loadSize{duration: 400 * time.Millisecond, halfRequests: 40, slowPushes: 20, addresses: 5, pause: 200 * time.Millisecond}
+	size := loadSize{duration: 400 * time.Millisecond, halfRequests: 40, slowPushes: 20, addresses: 5,
+		pause: 200 * time.Millisecond}
 	if seconds, err := strconv.Atoi(os.Getenv(loadSecondsVar)); err == nil {
 		size = loadSize{measured: true, duration: time.Duration(seconds) * time.Second, halfRequests: 1000,
 			slowPushes: 2000, addresses: 100, pause: 10 * time.Second}

@@ -10,7 +10,8 @@ import (
 )
 
 // CheckRoots returns an error for a text in PEM that is not to replace the root certificates in use: one that is cut
-// off, as a file is that is being written, or without a root that is valid now. It uses the system's clock, as TLS does.
+// off, as a file is that is being written, or without a root that is valid now. It uses the system's clock, as TLS
+// does.
 func CheckRoots(text []byte) error {
 	var newest time.Time
 	for block, rest := pem.Decode(text); ; block, rest = pem.Decode(rest) {

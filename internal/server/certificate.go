@@ -58,8 +58,8 @@ func (c *Certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// SetMedMijCredentials replaces the certificate that the node shows to MedMij's servers, and the roots of theirs, all at
-// once. It returns until when the certificate is valid. After an error the present ones stay in use.
+// SetMedMijCredentials replaces the certificate that the node shows to MedMij's servers, and the roots of theirs, all
+// at once. It returns until when the certificate is valid. After an error the present ones stay in use.
 func (s *Server) SetMedMijCredentials(c medmij.Credentials) (until time.Time, err error) {
 	if s.providers.medmij == nil {
 		return time.Time{}, errors.New("the server is not part of MedMij")

@@ -144,8 +144,8 @@ func (h *Hold) Release() error {
 	return nil
 }
 
-// unlockPostgres ends a lock and its connection. PostgreSQL would end the lock with the connection, but only after Close
-// has returned, and whoever comes next would still find it.
+// unlockPostgres ends a lock and its connection. PostgreSQL would end the lock with the connection, but only after
+// Close has returned, and whoever comes next would still find it.
 func unlockPostgres(ctx context.Context, conn *pgx.Conn) error {
 	_, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock_all()") // without a connection there is no lock
 	return conn.Close(ctx)

@@ -89,8 +89,8 @@ func isFatal(err *pgconn.PgError) bool {
 }
 
 // commitError returns the error of a commit, with [library.ErrOutcomeUnknown] if it may have been sent and was not
-// answered. SafeToRetry does not say so of a connection that has ended while pgx waited for the answer: pgx then returns
-// the same error as for one that had been closed before.
+// answered. SafeToRetry does not help with a connection that has ended while pgx waited for the answer: pgx then
+// returns the same error as for one that had been closed before.
 func commitError(err error) error {
 	var refused *pgconn.PgError
 	notSent := pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
@@ -114,7 +114,7 @@ var _ query.DBTX = (*reconnectingPool)(nil)
 // QueryContext implements [query.DBTX].
 func (p *reconnectingPool) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	for n := 1; ; n++ {
-		rows, err := p.DB.QueryContext(ctx, text, args...) //nolint:sqlclosecheck,rowserrcheck // the caller's
+		rows, err := p.DB.QueryContext(ctx, text, args...) //nolint:rowserrcheck // the caller's
 		if n == maxConnectionsLost || !p.lost.note(err) {
 			return rows, err
 		}
