@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -162,6 +163,31 @@ func slowPushes(a *loadAttack) {
 		}
 		done()
 		a.pause(a.size.pause)
+	})
+}
+
+// largePushes has an application push until there is no space for more, and on.
+func largePushes(a *loadAttack) {
+	content := make([]byte, 1<<20)
+	a.each(4, func(int) {
+		c, done := a.connect("127.0.9.3")
+		defer done()
+		head, err := a.site.attacker.pushHead(a.site.address, len(content))
+		if err != nil {
+			a.t.Error(err)
+		}
+		if c == nil || err != nil {
+			a.pause(a.size.pause / 10)
+			return
+		}
+		_, _ = io.WriteString(c, head)
+		_, _ = c.Write(content) // it may be refused meanwhile
+		if r, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil {
+			a.counted(fmt.Sprint("pushes answered with ", r.StatusCode))
+			_ = r.Body.Close()
+		}
+		done()
+		a.pause(100 * time.Millisecond)
 	})
 }
 
