@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
@@ -337,6 +338,37 @@ func (l *restartLoad) end(t *testing.T) {
 		// A small push uses its nonce up in the transaction that stores it.
 		if _, ok := stored[name]; !ok && (p.status == http.StatusOK || p.size <= library.InlineLimit) {
 			t.Errorf("%s was answered with %d and is not stored", name, p.status)
+		}
+	}
+}
+
+// TestUnknownConsent loses the connection to PostgreSQL in the commit of a consent. The page says that the person can
+// try again soon. When they do, they are asked again if nothing was stored, and otherwise told that they have allowed.
+func TestUnknownConsent(t *testing.T) {
+	t.Parallel()
+	front := newRelay(t, carreltest.Must(url.Parse(testenv.Postgres(t)))(t))
+	w := carreltest.Serve(t, func(c *server.Config) { c.Database = front.url })
+	person, app := w.Visitor(), w.Application()
+	person.Allows(app.Contract(library.Write))
+	for _, reaches := range []bool{false, true} {
+		contract := app.Contract(library.Write)
+		sdk := contract.SDK()
+		auth := carreltest.Must(sdk.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: carreltest.Callback}))(t)
+		cut := &cutCommit{text: string(contract.Contract.ID), reaches: reaches}
+		front.mu.Lock()
+		front.cutAt = cut
+		front.mu.Unlock()
+		if at, err := person.FollowPages(t.Context(), auth.URL, carreltest.Callback); err == nil ||
+			!strings.Contains(err.Error(), "(503)") || !cut.done.Load() {
+			t.Errorf("committed: %v: came to %q, %v", reaches, at, err)
+		}
+		if !reaches {
+			carreltest.Must(sdk.Exchange(t.Context(), person.Visits(auth)))(t)
+			continue
+		}
+		if at, err := person.FollowPages(t.Context(), auth.URL, carreltest.Callback); err == nil ||
+			!strings.Contains(err.Error(), "Done: An application is allowed") {
+			t.Errorf("committed: came to %q, %v", at, err)
 		}
 	}
 }
