@@ -22,6 +22,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/testenv"
+	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
 // A cutCommit ends the connection of the transaction that has the text in it when the transaction is committed: before
@@ -371,4 +372,35 @@ func TestUnknownConsent(t *testing.T) {
 			t.Errorf("committed: came to %q, %v", at, err)
 		}
 	}
+}
+
+// TestUnknownStop loses the connection to PostgreSQL in the commit of a revocation. The page does not say that the
+// application still has access, because nobody knows.
+func TestUnknownStop(t *testing.T) {
+	t.Parallel()
+	front := newRelay(t, carreltest.Must(url.Parse(testenv.Postgres(t)))(t))
+	w := carreltest.Serve(t, func(c *server.Config) { c.Database = front.url })
+	anna := w.Person()
+	grant := anna.Allows(w.Application().Contract(library.Write))
+	browser := browserOf(t, w, anna)
+	page := browser.Get("/grants/" + string(grant.ID()) + "/stop")
+	front.mu.Lock()
+	front.cutAt = &cutCommit{text: string(grant.ID()), reaches: true}
+	front.mu.Unlock()
+	stopped := page.Click("revoke-confirm")
+	if stopped.Status != http.StatusServiceUnavailable || stopped.Header.Get("Retry-After") == "" ||
+		!front.cutAt.done.Load() || strings.Contains(stopped.Text(), "still has access") {
+		t.Errorf("%d %v: %s", stopped.Status, stopped.Header, stopped.Text())
+	}
+	if _, err := grant.Bearer(); err == nil {
+		t.Error("the grant has not ended")
+	}
+}
+
+// browserOf returns a browser that is signed in as a person.
+func browserOf(t *testing.T, w *carreltest.World, person *carreltest.Person) *webtest.Browser {
+	t.Helper()
+	browser := (&webtest.World{World: w, T: t}).NewBrowser()
+	browser.SetCookies(&http.Cookie{Name: "carrel_login", Value: person.Cookie.Reveal(), Path: "/"})
+	return browser
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -312,11 +313,14 @@ func (h *Grants) PostStop(w http.ResponseWriter, r *http.Request, in *library.Si
 	return ui.SeeOther(w, r, "/grants")
 }
 
-// notRevoked says that nothing has ended.
+// notRevoked says that nothing has ended, if that is certain.
 func (h *Grants) notRevoked(w http.ResponseWriter, r *http.Request, page *revokeGrantPage, cause error) error {
+	if errors.Is(cause, library.ErrOutcomeUnknown) {
+		return cause
+	}
 	h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "error", cause)
 	page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
-	return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", page)
+	return h.ui.RenderFailure(w, cause, "revoke-grant", page)
 }
 
 // findGrant finds the grant that the address names, if it is the person's.
