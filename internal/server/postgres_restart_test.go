@@ -354,7 +354,8 @@ func TestUnknownConsent(t *testing.T) {
 	for _, reaches := range []bool{false, true} {
 		contract := app.Contract(library.Write)
 		sdk := contract.SDK()
-		auth := carreltest.Must(sdk.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: carreltest.Callback}))(t)
+		options := digime.AuthorizeOptions{RedirectURL: carreltest.Callback}
+		auth := carreltest.Must(sdk.Authorize(t.Context(), options))(t)
 		cut := &cutCommit{text: string(contract.Contract.ID), reaches: reaches}
 		front.mu.Lock()
 		front.cutAt = cut

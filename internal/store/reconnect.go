@@ -114,7 +114,7 @@ var _ query.DBTX = (*reconnectingPool)(nil)
 // QueryContext implements [query.DBTX].
 func (p *reconnectingPool) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	for n := 1; ; n++ {
-		rows, err := p.DB.QueryContext(ctx, text, args...) //nolint:rowserrcheck // the caller's
+		rows, err := p.DB.QueryContext(ctx, text, args...)
 		if n == maxConnectionsLost || !p.lost.note(err) {
 			return rows, err
 		}
