@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -45,6 +46,8 @@ var _ interface {
 	delivery.ConnectionStore
 	delivery.QueueStore
 	delivery.CheckStore
+	storage.Store
+	storage.CheckStore
 	library.CheckStore
 	library.Sweeper
 	library.RebindStore
