@@ -55,8 +55,8 @@ type CheckStore interface {
 // Checker compares everything that is stored with what this server has written, without the key of
 // any library. It reads a part at a time, so that a server may run beside it.
 type Checker struct {
-	Store   CheckStore
-	Blobs   Blobs
+	Store CheckStore
+	Blobs Blobs
 	// Owners know the contents that are not those of files in libraries.
 	Owners  []ContentOwner
 	Keyring *seal.Keyring

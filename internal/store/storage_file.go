@@ -14,35 +14,37 @@ import (
 
 // PutFile implements [storage.FileStore].
 func (db *DB) PutFile(ctx context.Context, f storage.NewFile, quota storage.Quota) error {
-	return db.write(ctx, "put file into storage", func(ctx context.Context, q *query.Queries) error {
+	return db.addBounded(ctx, "put file into storage", func(ctx context.Context, q *query.Queries) (int64, error) {
 		row, err := lockStorage(ctx, q, f.Storage)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if err := checkInUse(ctx, q, row, f.CreatedAt); err != nil {
-			return err
+			return 0, err
 		}
 		then := toStorage(row).Usage
 		replaced, err := q.GetStorageFile(ctx, f.Storage, f.Folder, f.Name)
+		deleted := int64(1)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
+			deleted = 0
 			then.Files++
 		case err != nil:
-			return err
+			return 0, err
 		default:
 			then.Bytes -= int64(replaced.Size)
 			if err := deleteStorageFile(ctx, q, replaced.ID); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		then.Bytes += f.Size
 		if err := checkQuota(ctx, q, row, then, quota); err != nil {
-			return err
+			return 0, err
 		}
 		if err := addStorageFile(ctx, q, f); err != nil {
-			return err
+			return 0, err
 		}
-		return setUsage(ctx, q, row, then, f.CreatedAt)
+		return deleted, setUsage(ctx, q, row, then, f.CreatedAt)
 	})
 }
 
