@@ -123,7 +123,7 @@ func (a *api) transfer(
 	r *http.Request, c *cloudCall, end func(*httpserve.Body), transfer func(ctx context.Context) error,
 ) error {
 	ctx, done := a.watch(r, end, func(ctx context.Context) (context.Context, func()) {
-		return a.Storages.Watch(ctx, c.storage)
+		return a.Storages.Watch(ctx, c.storage, c.ID())
 	})
 	defer done()
 	err := transfer(ctx)

@@ -140,8 +140,8 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/store",
-		why:     "a store answers the interfaces of the domain and decides nothing by itself",
+		pkg: "internal/store",
+		why: "a store answers the interfaces of the domain and decides nothing by itself",
 		imports: []string{
 			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
 		},
@@ -214,8 +214,8 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/web",
-		why:     "a page asks the library; where things lie is not its business",
+		pkg: "internal/web",
+		why: "a page asks the library; where things lie is not its business",
 		imports: []string{
 			"internal/httpserve", "internal/library", "internal/delivery", "internal/storage", "internal/catalogue",
 		},

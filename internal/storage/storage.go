@@ -156,12 +156,10 @@ func (s *Storages) Open(ctx context.Context, req *library.CloudRequest, id ID) (
 }
 
 // Watch returns a context that ends, for the cause library.ErrEnded, soon after the person's consent with the
-// storage's application has ended. The caller must call the function when the transfer is over.
-func (s *Storages) Watch(ctx context.Context, of Storage) (context.Context, func()) {
-	if of.Library == "" {
-		return ctx, func() {}
-	}
-	return s.consents.WatchAccess(ctx, of.Library, of.Application)
+// storage's application has ended, or the client was disabled. The caller must call the function when the transfer is
+// over.
+func (s *Storages) Watch(ctx context.Context, of Storage, client wire.ClientID) (context.Context, func()) {
+	return s.consents.WatchAccess(ctx, of.Library, client)
 }
 
 // ListForPerson lists the storages of a person's library.

@@ -45,7 +45,7 @@ type Services struct {
 // New returns a person's own pages.
 func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 	return &Pages{
-		Files:  &Files{ui: u, files: services.Files, people: services.People},
+		Files: &Files{ui: u, files: services.Files, people: services.People},
 		Grants: &Grants{
 			ui: u, consents: services.Consents, connections: services.Connections, storages: services.Storages,
 		},

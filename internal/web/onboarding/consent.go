@@ -269,8 +269,8 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 	switch r.PostForm.Get("answer") {
 	case "allow":
 		result = outcomeAllowed
-		storage, err := c.storage(r, in, flow)
-		if err != nil {
+		var storage library.StorageID
+		if storage, err = c.storage(r, in, flow); err != nil {
 			return err
 		}
 		callback, err = c.consents.Allow(r.Context(), in, flow.request, library.Shown{Storage: storage,
