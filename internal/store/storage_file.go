@@ -12,8 +12,8 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// PutFile implements [storage.FileStore].
-func (db *DB) PutFile(ctx context.Context, f storage.NewFile, quota storage.Quota) error {
+// PutStorageFile implements [storage.FileStore].
+func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota storage.Quota) error {
 	return db.addBounded(ctx, "put file into storage", func(ctx context.Context, q *query.Queries) (int64, error) {
 		row, err := lockStorage(ctx, q, f.Storage)
 		if err != nil {

@@ -111,8 +111,8 @@ SELECT * FROM storage_removals ORDER BY file_id LIMIT $1;
 DELETE FROM storage_removals WHERE file_id = $1;
 
 -- name: HasStorageContent :one
-SELECT EXISTS (SELECT 1 FROM storage_files f WHERE f.id = $1 AND f.storage_id = $2)
-    OR EXISTS (SELECT 1 FROM storage_removals r WHERE r.file_id = $1 AND r.storage_id = $2);
+SELECT EXISTS (SELECT 1 FROM storage_files f WHERE f.id = $1 AND f.storage_id = $2
+    UNION ALL SELECT 1 FROM storage_removals r WHERE r.file_id = $1 AND r.storage_id = $2);
 
 -- name: ListStorageFilesAfter :many
 SELECT * FROM storage_files
