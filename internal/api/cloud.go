@@ -84,7 +84,7 @@ func unauthorized(err error) error {
 		message += ": " + refusal.Subject
 	}
 	e := &wire.Error{Code: wire.CodeUnauthorized, Status: http.StatusUnauthorized, Message: message}
-	return e.Because(err)
+	return e.Because(errors.New(err.Error())) // for the log; the refusal itself is answered in another way elsewhere
 }
 
 // openStorage finds the storage of a call. The application in the path must be the token's, as a whole: some clients

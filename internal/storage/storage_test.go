@@ -74,12 +74,12 @@ func TestStorageLife(t *testing.T) {
 	anna.Allows(writer)
 	wantContent(t, writer, id, a, large)
 
-	if err := w.Storages.DeleteForPerson(t.Context(), anna.SignedIn(), app.Application.Application); err != nil {
+	if err := w.Storages.DeleteForPerson(t.Context(), anna.SignedIn(), app.Application); err != nil {
 		t.Fatal(err)
 	}
 	carreltest.Refused(t, "after the deletion", second(writer.OpensStorage(id)), unknownStorage)
 	removesContents(t, w, 0)
-	want := "you.created app.allowed storage.connected app.stopped app.allowed storage.deleted"
+	want := "you.created app.allowed storage.connected you.signed_in app.stopped app.allowed storage.deleted"
 	if got := anna.Activity(); got != want {
 		t.Errorf("activity %q, want %q", got, want)
 	}
@@ -290,7 +290,7 @@ func TestUploadWhileDeleted(t *testing.T) {
 				switch end {
 				case "deleted":
 					return 0, errors.Join(io.EOF, w.Storages.DeleteForPerson(t.Context(), anna.SignedIn(),
-						app.Application.Application))
+						app.Application))
 				case "stopped":
 					anna.Stops(grant)
 				default:
