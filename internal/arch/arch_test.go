@@ -226,7 +226,7 @@ var rules = []rule{
 		why: "it puts a whole site together for the tests of the pages",
 		imports: []string{
 			"internal/carreltest", "internal/web", "internal/server", "internal/library", "internal/delivery",
-			"internal/catalogue", "internal/fhir", "digime/wire",
+			"internal/storage", "internal/catalogue", "internal/fhir", "digime/wire",
 		},
 		outside: []string{anyModule},
 	},

@@ -195,7 +195,7 @@ func (s *Storages) Download(ctx context.Context, of Storage, p Path) (File, io.R
 			continue
 		}
 		if err != nil {
-			return File{}, nil, fmt.Errorf("open file %s of storage %s: %w", file.ID, of.ID, hideNotFound(err))
+			return File{}, nil, fmt.Errorf("open file %s of a storage: %w", file.ID, hideNotFound(err))
 		}
 		return file, verify(file, content), nil
 	}
