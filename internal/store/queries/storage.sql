@@ -73,6 +73,12 @@ WHERE storage_id = sqlc.arg(storage_id) AND folder >= sqlc.arg(folder) AND folde
     AND (folder, name) > (CAST(sqlc.arg(after_folder) AS TEXT), CAST(sqlc.arg(after_name) AS TEXT))
 ORDER BY folder, name LIMIT sqlc.arg(lim);
 
+-- name: ListLargeStorageFiles :many
+SELECT storage_files.storage_id, storage_files.id FROM storage_files
+WHERE storage_files.size > sqlc.arg(size)
+    AND storage_files.id IN (SELECT f.id FROM storage_files f ORDER BY f.id LIMIT sqlc.arg(among))
+LIMIT sqlc.arg(lim);
+
 -- name: SumStorageTree :one
 SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM storage_files
 WHERE storage_id = sqlc.arg(storage_id) AND folder >= sqlc.arg(folder) AND folder < sqlc.arg(folder_end);

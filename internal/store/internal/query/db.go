@@ -561,6 +561,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
 	}
+	if q.listLargeStorageFilesStmt, err = db.PrepareContext(ctx, listLargeStorageFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLargeStorageFiles: %w", err)
+	}
 	if q.listLibrariesOfOlderKeyStmt, err = db.PrepareContext(ctx, listLibrariesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibrariesOfOlderKey: %w", err)
 	}
@@ -1752,6 +1755,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
 		}
 	}
+	if q.listLargeStorageFilesStmt != nil {
+		if cerr := q.listLargeStorageFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLargeStorageFilesStmt: %w", cerr)
+		}
+	}
 	if q.listLibrariesOfOlderKeyStmt != nil {
 		if cerr := q.listLibrariesOfOlderKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLibrariesOfOlderKeyStmt: %w", cerr)
@@ -2455,6 +2463,7 @@ type Queries struct {
 	listGrantsOfApplicationStmt                  *sql.Stmt
 	listGrantsOfOlderKeyStmt                     *sql.Stmt
 	listLargeFilesStmt                           *sql.Stmt
+	listLargeStorageFilesStmt                    *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
 	listLoginsOfOlderKeyStmt                     *sql.Stmt
@@ -2737,6 +2746,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listGrantsOfApplicationStmt:                  q.listGrantsOfApplicationStmt,
 		listGrantsOfOlderKeyStmt:                     q.listGrantsOfOlderKeyStmt,
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
+		listLargeStorageFilesStmt:                    q.listLargeStorageFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listLoginsOfOlderKeyStmt:                     q.listLoginsOfOlderKeyStmt,

@@ -355,6 +355,41 @@ func (q *Queries) ListFilesOfNoStorage(ctx context.Context, iD string, limit int
 	return items, nil
 }
 
+const listLargeStorageFiles = `-- name: ListLargeStorageFiles :many
+SELECT storage_files.storage_id, storage_files.id FROM storage_files
+WHERE storage_files.size > $1
+    AND storage_files.id IN (SELECT f.id FROM storage_files f ORDER BY f.id LIMIT $2)
+LIMIT $3
+`
+
+type ListLargeStorageFilesRow struct {
+	StorageID library.StorageID
+	ID        string
+}
+
+func (q *Queries) ListLargeStorageFiles(ctx context.Context, size Number, among int32, lim int32) ([]ListLargeStorageFilesRow, error) {
+	rows, err := q.query(ctx, q.listLargeStorageFilesStmt, listLargeStorageFiles, size, among, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLargeStorageFilesRow
+	for rows.Next() {
+		var i ListLargeStorageFilesRow
+		if err := rows.Scan(&i.StorageID, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listOldestStorages = `-- name: ListOldestStorages :many
 SELECT id FROM storages WHERE library_id = '' AND application_id = $1
 ORDER BY created_at DESC LIMIT 1000 OFFSET $2
