@@ -50,8 +50,12 @@ func TestAttackRemovedIsGone(t *testing.T) {
 		do   func(t *testing.T)
 	}{
 		{"revoke", func(t *testing.T) { anna.revoke(t, anna.reader) }},
-		{"replace file of storage", func(t *testing.T) { c.callsCloud(t, "POST", stored, "other", http.StatusCreated) }},
-		{"delete file of storage", func(t *testing.T) { c.callsCloud(t, "DELETE", stored, "", http.StatusNoContent) }},
+		{"replace file of storage", func(t *testing.T) {
+			c.callsCloud(t, "POST", stored, "other", http.StatusCreated)
+		}},
+		{"delete file of storage", func(t *testing.T) {
+			c.callsCloud(t, "DELETE", stored, "", http.StatusNoContent)
+		}},
 		{"password", func(t *testing.T) {
 			anna.browser.Get("/settings/password").Click("change-password",
 				"current-password", webtest.Password, "new-password", "another plain set of words")

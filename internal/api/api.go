@@ -1,8 +1,9 @@
 // Package api answers the calls of the protocol: it decodes a request, calls package library or
 // delivery, and encodes the answer. It decides nothing about who may do what.
 //
-// All routes are in this file, but those of the file storage, which cloud.go has. A handler returns an error: refusal.go makes the protocol's error
-// of it, and response.go an answer and a log line with the same reference.
+// All routes are in this file, but those of the file storage, which cloud.go has. A handler returns an
+// error: refusal.go makes the protocol's error of it, and response.go an answer and a log line with
+// the same reference.
 package api
 
 import (

@@ -234,8 +234,8 @@ var rules = []rule{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire", "internal/fhir",
-			"internal/catalogue",
+			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+			"internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
 			"internal/provider/smart",
 			"internal/httpserve", "internal/netaddr", "internal/api", "internal/web",

@@ -25,7 +25,8 @@ func (k *keeper) checks(all bool) (summary library.CheckSummary, lines []string)
 	defer blobs.Close()
 	storages := storage.Checker{Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all}
 	c := library.Checker{
-		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}}, Now: k.Clock.Now, AllContents: all,
+		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}},
+		Now: k.Clock.Now, AllContents: all,
 		Keyring: carreltest.Must(seal.OpenKeyring(filepath.Join(k.Folder, "master.key")))(k.t),
 		Report:  func(fault string) { lines = append(lines, fault) },
 		More: []func(context.Context, func(string)) error{

@@ -49,7 +49,8 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 	defer func() { err = errors.Join(err, blobs.Close()) }()
 	storages := &storage.Checker{Store: db, Blobs: blobs, Now: time.Now, AllContents: allContents}
 	checker := &library.Checker{
-		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}}, Keyring: ring, Now: time.Now, AllContents: allContents, Report: report,
+		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}}, Keyring: ring,
+		Now: time.Now, AllContents: allContents, Report: report,
 		More: []func(context.Context, func(string)) error{
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
 			storages.Check,

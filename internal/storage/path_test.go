@@ -52,7 +52,9 @@ func TestParsePath(t *testing.T) {
 // FuzzParsePath checks what the store relies on: both spellings of a path lead to the same file, and a folder lies
 // within the folders above it and within no other.
 func FuzzParsePath(f *testing.F) {
-	for _, s := range []string{"a/b", "Docs/Inner/One.bin", "../a", "a//b/", "É/İ/ẞ/ς", "a\x00", "\xff", "docs!", "docs0"} {
+	for _, s := range []string{
+		"a/b", "Docs/Inner/One.bin", "../a", "a//b/", "É/İ/ẞ/ς", "a\x00", "\xff", "docs!", "docs0",
+	} {
 		f.Add(s, "docs", true)
 		f.Add(s, "x", false)
 	}

@@ -28,29 +28,30 @@ type StorageStore interface {
 	// DeleteStorage deletes the storage of a library at an application, with its files, and adds the event. It returns
 	// ErrNotFound, and adds no event, if there is none.
 	DeleteStorage(ctx context.Context, id library.ID, application wire.ApplicationID, e library.Event) error
-	// DeleteExpiredStorages deletes up to limit storages that have no library and have expired, with their files, each in a
-	// transaction of its own, and returns how many were expired.
+	// DeleteExpiredStorages deletes up to limit storages that have no library and have expired, with their files, each
+	// in a transaction of its own, and returns how many were expired.
 	DeleteExpiredStorages(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method
 // that deletes a file whose content is large, or replaces it, adds the content to the removals.
 type FileStore interface {
-	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a [*QuotaError] if it
-	// does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library that has no grant of its
-	// application in force at the file's time; then it changes nothing.
+	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a [*QuotaError]
+	// if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library that has no grant of
+	// its application in force at the file's time; then it changes nothing.
 	PutStorageFile(ctx context.Context, f NewFile, q Quota) error
 	// GetStorageFile returns ErrNotFound if there is no file with the path.
 	GetStorageFile(ctx context.Context, id ID, p Path) (File, error)
-	// GetStorageContent returns the content of a small file. It returns ErrNotFound for a large one, and for one that is gone.
+	// GetStorageContent returns the content of a small file. It returns ErrNotFound for a large one, and for one that
+	// is gone.
 	GetStorageContent(ctx context.Context, file string) ([]byte, error)
-	// ListStorageFiles returns up to limit files of a folder, and of the folders in it if recursive is set, in the order of
-	// folder and name, after the given file. The zero File is before all.
+	// ListStorageFiles returns up to limit files of a folder, and of the folders in it if recursive is set, in the
+	// order of folder and name, after the given file. The zero File is before all.
 	ListStorageFiles(ctx context.Context, id ID, p Path, recursive bool, after File, limit int) ([]File, error)
 	// DeleteStorageFile deletes a file. It returns ErrNotFound if there is none.
 	DeleteStorageFile(ctx context.Context, id ID, p Path, at time.Time) error
-	// DeleteStorageFolder deletes a folder with all files and folders in it, and adds the event if that has a library. It
-	// returns ErrNotFound, and adds no event, if there was no file in it.
+	// DeleteStorageFolder deletes a folder with all files and folders in it, and adds the event if that has a library.
+	// It returns ErrNotFound, and adds no event, if there was no file in it.
 	DeleteStorageFolder(ctx context.Context, id ID, p Path, at time.Time, e library.Event) error
 	// SumStoragesOfNobody returns what the storages of an application hold that have no library.
 	SumStoragesOfNobody(ctx context.Context, application wire.ApplicationID) (Usage, error)

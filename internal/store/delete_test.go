@@ -118,7 +118,8 @@ func fillStorage(t *testing.T, db *store.DB, g library.Grant, now time.Time) sto
 		t.Fatal(err)
 	}
 	request, _ := librarytest.FixtureOf(t, db).AnyRequest(client)
-	approval := librarytest.NewApproval(librarytest.Person{Library: library.Library{ID: g.Library}}, client, request, now)
+	person := librarytest.Person{Library: library.Library{ID: g.Library}}
+	approval := librarytest.NewApproval(person, client, request, now)
 	approval.Storage = storage.ID(librarytest.AnyID())
 	file := func(name string, content []byte) storage.NewFile {
 		p, err := storage.ParsePath([]string{name}, false)

@@ -65,7 +65,8 @@ func TestStorages(t *testing.T, open func(t *testing.T) Store) {
 	t.Run("deletes the storage of a library", func(t *testing.T) {
 		f := newFixture(t, open)
 		mine, other := f.anyOwned(), f.anyOwned()
-		f.put(newFile(mine.ID, path("a"), "a"), newLarge(mine.ID, path("b"), 100_000), newFile(other.ID, path("a"), "a"))
+		f.put(newFile(mine.ID, path("a"), "a"), newLarge(mine.ID, path("b"), 100_000),
+			newFile(other.ID, path("a"), "a"))
 		event := library.Event{Library: mine.person.ID, At: later(time.Hour), Kind: library.EventStorageDeleted}
 		err := f.Store.DeleteStorage(ctx, mine.person.ID, other.client.Application.ID, event)
 		wantErr(t, "at another application", err, library.ErrNotFound)
