@@ -128,8 +128,8 @@ func storageFull() *wire.Error {
 		Message: "The server has no space left, try again later"}
 }
 
-// quotaExceeded refuses a file that does not fit into a storage. There is nothing to wait for.
-func quotaExceeded(e *storage.QuotaError) *wire.Error {
+// storageQuotaExceeded refuses a file that does not fit into a storage. There is nothing to wait for.
+func storageQuotaExceeded(e *storage.QuotaError) *wire.Error {
 	message := fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", e.Used.Bytes,
 		e.Quota.Bytes)
 	if e.OfFiles {

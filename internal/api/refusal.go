@@ -16,7 +16,7 @@ func wireError(err error) *wire.Error {
 	var refusal *library.Refusal
 	var e *wire.Error
 	var body *library.BodyError
-	var quota *storage.QuotaError
+	var fullStorage *storage.QuotaError
 	switch {
 	case errors.As(err, &refusal):
 		return refusalError(refusal).Because(refusal.Cause)
@@ -24,8 +24,8 @@ func wireError(err error) *wire.Error {
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
 		return serviceAuthorization()
-	case errors.As(err, &quota):
-		return quotaExceeded(quota).Because(err)
+	case errors.As(err, &fullStorage):
+		return storageQuotaExceeded(fullStorage).Because(err)
 	case errors.Is(err, storage.ErrNoConsent):
 		return noConsent().Because(err)
 	case errors.Is(err, library.ErrStorageFull):

@@ -48,11 +48,14 @@ func (f File) content() Content { return Content{f.Storage, f.ID} }
 
 // Upload stores a file, in place of the one at the same path. Once it has returned nil, it survives a crash of the
 // machine; until then, the earlier file is there. Announced is the size that the sender has announced; negative if it
-// has announced none. It returns a [*library.Refusal], a [*QuotaError], or a [*library.BodyError] if the content broke
-// off.
+// has announced none. It returns a [*library.Refusal], a [*QuotaError], a [*library.BodyError] if the content broke off,
+// or an error that matches library.ErrStorageFull if a disk is full.
 func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Reader, announced int64) (File, error) {
 	if p.IsFolder() {
 		return File{}, library.InvalidParameter("the path has no name of a file")
+	}
+	if err := s.config.checkSpace(); err != nil {
+		return File{}, err
 	}
 	now := s.now()
 	file := File{ID: library.NewOrderedID(now), Storage: of.ID, Path: p, CreatedAt: now}
@@ -63,7 +66,7 @@ func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Re
 	if err != nil {
 		return File{}, err
 	}
-	body := &boundedBody{body: content, room: room}
+	body := &boundedBody{body: content, room: room, space: s.config.checkSpace}
 	buffer := s.buffers.Get().(*[library.InlineLimit + 1]byte)
 	defer s.buffers.Put(buffer)
 	sum := sha256.New()
@@ -144,16 +147,25 @@ func (r room) check(size int64) error {
 
 // boundedBody counts a body as it is read, and fails beyond its room. It remembers why, which a blob store may hide.
 type boundedBody struct {
-	body io.Reader
-	room room
-	size int64
-	err  error
+	body  io.Reader
+	room  room
+	space func() error // of the disks
+	size  int64
+	err   error
 }
+
+// spaceStep is after how many bytes the space of the disks is looked at again.
+const spaceStep = 1 << 20
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
+	before := b.size
 	b.size += int64(n)
-	if refused := b.room.check(b.size); refused != nil {
+	refused := b.room.check(b.size)
+	if refused == nil && before/spaceStep != b.size/spaceStep {
+		refused = b.space()
+	}
+	if refused != nil {
 		b.err = refused
 		return 0, refused
 	}

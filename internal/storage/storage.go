@@ -43,6 +43,15 @@ type Config struct {
 	Quota Quota
 	// MaxFileSize is the largest file, in bytes; 0 means no limit.
 	MaxFileSize int64
+	// Space says whether the disks have room; nil if nobody watches them.
+	Space Space
+}
+
+// Space watches the free space of the disks.
+type Space interface {
+	// Check returns an error that matches library.ErrStorageFull if so little is left that nothing more is taken. It is
+	// called often, and must be cheap.
+	Check() error
 }
 
 // Quota bounds what a storage holds. Zero means no limit.
@@ -77,6 +86,14 @@ func (q Quota) Check(used, then Usage) error {
 		return &QuotaError{Quota: q, Used: used}
 	}
 	return nil
+}
+
+// checkSpace returns an error that matches library.ErrStorageFull if a disk is nearly full.
+func (c Config) checkSpace() error {
+	if c.Space == nil {
+		return nil
+	}
+	return c.Space.Check()
 }
 
 // ErrNoConsent says that the person of a storage has no consent with its application in force.

@@ -403,3 +403,39 @@ func TestDelete(t *testing.T) {
 		t.Errorf("activity %q", anna.Activity())
 	}
 }
+
+// full is a disk that is full after some calls.
+type full struct{ left int }
+
+func (f *full) Check() error {
+	if f.left--; f.left < 0 {
+		return library.ErrStorageFull
+	}
+	return nil
+}
+
+// TestUploadToFullDisk: while the disks are nearly full nothing is uploaded, also not the rest of what has begun.
+// Everything else works.
+func TestUploadToFullDisk(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	c := w.Application().Contract(library.Write)
+	_, id := w.Person().AllowsStorage(c)
+	p := carreltest.PathOf("a")
+	carreltest.Must(c.Uploads(id, p, []byte("first")))(t)
+	s := carreltest.Must(c.OpensStorage(id))(t)
+	for size, checks := range map[int]int{10: 0, 5 << 20: 3} {
+		disk := &full{checks}
+		storages := storage.New(w.Store, w.Blobs, w.Consents, w.Clock.Now, storage.Config{Space: disk})
+		w.Unchanged("an upload to a full disk", func() {
+			_, err := storages.Upload(t.Context(), s, p, bytes.NewReader(make([]byte, size)), -1)
+			if !errors.Is(err, library.ErrStorageFull) || disk.left != -1 {
+				t.Errorf("%d bytes: %v, %d checks left", size, err, disk.left)
+			}
+		})
+	}
+	wantContent(t, c, id, p, []byte("first"))
+	if err := w.Storages.Delete(t.Context(), s, c.Client, p); err != nil {
+		t.Error(err)
+	}
+}
