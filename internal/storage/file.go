@@ -48,8 +48,8 @@ func (f File) content() Content { return Content{f.Storage, f.ID} }
 
 // Upload stores a file, in place of the one at the same path. Once it has returned nil, it survives a crash of the
 // machine; until then, the earlier file is there. Announced is the size that the sender has announced; negative if it
-// has announced none. It returns a [*library.Refusal], a [*QuotaError], a [*library.BodyError] if the content broke off,
-// or an error that matches library.ErrStorageFull if a disk is full.
+// has announced none. It returns a [*library.Refusal], a [*QuotaError], a [*library.BodyError] if the content broke
+// off, or an error that matches library.ErrStorageFull if a disk is full.
 func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Reader, announced int64) (File, error) {
 	if p.IsFolder() {
 		return File{}, library.InvalidParameter("the path has no name of a file")
