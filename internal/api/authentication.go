@@ -24,7 +24,7 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		return a.share(r, signed, func() error {
+		return a.share(r, signed.ID(), func() error {
 			if err := a.Clients.UseNonce(r.Context(), signed); err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func (a *api) withSignedRequestOnce(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		err = a.share(r, signed, func() error { return h(w, r, signed) })
+		err = a.share(r, signed.ID(), func() error { return h(w, r, signed) })
 		if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrUnavailable) {
 			return err
 		}
