@@ -83,10 +83,12 @@ type Content struct {
 
 // FileStore stores files: their metadata, and their content if it is small.
 type FileStore interface {
-	// AddFile adds a file, its content and its event, marks the grant as used at the event's
-	// time unless it was used within the minute before, and uses the nonce up, if one is given.
+	UsageStore
+	// AddFile adds a file, its content and its event, counts it in the usage, marks the grant as used at the
+	// event's time unless it was used within the minute before, and uses the nonce up, if one is given.
 	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been
-	// revoked, the token has ended, or the library was shut or deleted, and ErrExists if the id is taken.
+	// revoked, the token has ended, or the library was shut or deleted, ErrExists if the id is taken, and a
+	// [*QuotaError] if the library would have more than the quota allows.
 	AddFile(ctx context.Context, a NewFile) error
 	// GetFile and GetContent return what AddFile was given, with the same MetadataJSON byte by byte, and
 	// ErrNotFound for a file of another library.
@@ -113,6 +115,8 @@ type NewFile struct {
 	Token seal.Hash
 	Nonce *Nonce
 	Event Event
+	// Quota is that of the library.
+	Quota Quota
 }
 
 // FileCursor is a position in a library's list of files, which is ordered by CreatedAt and then
