@@ -53,13 +53,14 @@ func (s byteSize) String() string {
 
 // sizeOrShare is a size on the command line, or a percentage of a disk.
 type sizeOrShare struct {
+	given   bool
 	bytes   byteSize
 	percent int64
 }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (s *sizeOrShare) UnmarshalText(text []byte) error {
-	*s = sizeOrShare{}
+	*s = sizeOrShare{given: true}
 	number, isShare := strings.CutSuffix(strings.TrimSpace(string(text)), "%")
 	if !isShare {
 		return s.bytes.UnmarshalText(text)
