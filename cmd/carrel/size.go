@@ -30,6 +30,9 @@ func (s *byteSize) UnmarshalText(text []byte) error {
 			break
 		}
 	}
+	if strings.Trim(number, "0123456789.") != "" {
+		number = "" // ParseFloat takes more than that
+	}
 	v, err := strconv.ParseFloat(number, 64)
 	if v *= factor; err != nil || !(v >= 0 && v <= math.MaxInt64/2) {
 		return fmt.Errorf("%q is no size: give bytes, or a number with a unit, such as 500MB or 10GiB", text)
