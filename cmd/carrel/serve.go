@@ -128,12 +128,12 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 // quotas returns the quotas of the settings, without the share of a disk.
 func (c *serveCmd) quotas() library.QuotaConfig {
 	q := library.QuotaConfig{
-		Library:     library.Quota{Files: max(c.LibraryQuotaFiles, 0), Bytes: int64(c.LibraryQuota)},
+		Library:     library.Quota{Files: c.LibraryQuotaFiles, Bytes: int64(c.LibraryQuota)},
 		Application: library.Quota{Bytes: int64(c.ApplicationQuota.bytes)},
-		Contract:    library.Quota{Files: max(c.ContractQuotaFiles, 0), Bytes: int64(c.ContractQuota)},
+		Contract:    library.Quota{Files: c.ContractQuotaFiles, Bytes: int64(c.ContractQuota)},
 	}
 	if c.ApplicationFiles != nil {
-		q.Application.Files = max(*c.ApplicationFiles, 0)
+		q.Application.Files = *c.ApplicationFiles
 	}
 	return q
 }
