@@ -35,10 +35,12 @@ const (
 	EventFileAdded      EventKind = "file.added"
 	EventFileRead       EventKind = "file.read"
 	EventFileDownloaded EventKind = "file.downloaded"
-	EventConnected      EventKind = "account.connected"
-	EventNotConnected   EventKind = "account.refused"
-	EventAccountEnded   EventKind = "account.ended"
-	EventDisconnected   EventKind = "account.removed"
+	// EventNoRoom says that a quota left no room for a file that an application pushed.
+	EventNoRoom       EventKind = "file.no_room"
+	EventConnected    EventKind = "account.connected"
+	EventNotConnected EventKind = "account.refused"
+	EventAccountEnded EventKind = "account.ended"
+	EventDisconnected EventKind = "account.removed"
 	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
 	// use it.
 	EventNotAllowed   EventKind = "account.dropped"
@@ -92,6 +94,8 @@ type EventDetails struct {
 	// Metadata is the hash of what is stored in the clear about a file that has arrived, in
 	// hexadecimal, so that a change is seen without the key of the library.
 	Metadata string `json:"metadata,omitempty"`
+	// Quota is the one that left no room for a file.
+	Quota QuotaKind `json:"quota,omitempty"`
 }
 
 // Marshal returns the JSON text of the details, as it is stored and hashed.

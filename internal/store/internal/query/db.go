@@ -114,6 +114,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTokenRevocationStmt, err = db.PrepareContext(ctx, addTokenRevocation); err != nil {
 		return nil, fmt.Errorf("error preparing query AddTokenRevocation: %w", err)
 	}
+	if q.addUsageStmt, err = db.PrepareContext(ctx, addUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query AddUsage: %w", err)
+	}
 	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
 	}
@@ -293,6 +296,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteTokensOfCodeStmt, err = db.PrepareContext(ctx, deleteTokensOfCode); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokensOfCode: %w", err)
+	}
+	if q.deleteUsageOfLibraryStmt, err = db.PrepareContext(ctx, deleteUsageOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteUsageOfLibrary: %w", err)
 	}
 	if q.disableApplicationStmt, err = db.PrepareContext(ctx, disableApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableApplication: %w", err)
@@ -585,6 +591,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
 	}
+	if q.listRefusalsStmt, err = db.PrepareContext(ctx, listRefusals); err != nil {
+		return nil, fmt.Errorf("error preparing query ListRefusals: %w", err)
+	}
 	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
 	}
@@ -648,6 +657,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
 	}
+	if q.listUsageStmt, err = db.PrepareContext(ctx, listUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUsage: %w", err)
+	}
+	if q.listUsageFaultsStmt, err = db.PrepareContext(ctx, listUsageFaults); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUsageFaults: %w", err)
+	}
+	if q.listUsageOfNoLibraryStmt, err = db.PrepareContext(ctx, listUsageOfNoLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUsageOfNoLibrary: %w", err)
+	}
 	if q.lockApplicationStmt, err = db.PrepareContext(ctx, lockApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query LockApplication: %w", err)
 	}
@@ -680,6 +698,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.rebindGrantStmt, err = db.PrepareContext(ctx, rebindGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RebindGrant: %w", err)
+	}
+	if q.recountUsageStmt, err = db.PrepareContext(ctx, recountUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query RecountUsage: %w", err)
 	}
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
@@ -759,6 +780,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRecoveryCodeSavedStmt, err = db.PrepareContext(ctx, setRecoveryCodeSaved); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRecoveryCodeSaved: %w", err)
 	}
+	if q.setRefusedAtStmt, err = db.PrepareContext(ctx, setRefusedAt); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRefusedAt: %w", err)
+	}
 	if q.setStorageUsageStmt, err = db.PrepareContext(ctx, setStorageUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query SetStorageUsage: %w", err)
 	}
@@ -770,6 +794,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sumStoragesOfNobodyStmt, err = db.PrepareContext(ctx, sumStoragesOfNobody); err != nil {
 		return nil, fmt.Errorf("error preparing query SumStoragesOfNobody: %w", err)
+	}
+	if q.sumUsageOfApplicationStmt, err = db.PrepareContext(ctx, sumUsageOfApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query SumUsageOfApplication: %w", err)
 	}
 	if q.sumWaitingStmt, err = db.PrepareContext(ctx, sumWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query SumWaiting: %w", err)
@@ -1008,6 +1035,11 @@ func (q *Queries) Close() error {
 	if q.addTokenRevocationStmt != nil {
 		if cerr := q.addTokenRevocationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addTokenRevocationStmt: %w", cerr)
+		}
+	}
+	if q.addUsageStmt != nil {
+		if cerr := q.addUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addUsageStmt: %w", cerr)
 		}
 	}
 	if q.answerAuthRequestStmt != nil {
@@ -1308,6 +1340,11 @@ func (q *Queries) Close() error {
 	if q.deleteTokensOfCodeStmt != nil {
 		if cerr := q.deleteTokensOfCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteTokensOfCodeStmt: %w", cerr)
+		}
+	}
+	if q.deleteUsageOfLibraryStmt != nil {
+		if cerr := q.deleteUsageOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteUsageOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.disableApplicationStmt != nil {
@@ -1795,6 +1832,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
 		}
 	}
+	if q.listRefusalsStmt != nil {
+		if cerr := q.listRefusalsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listRefusalsStmt: %w", cerr)
+		}
+	}
 	if q.listSealedAuthorizationsStmt != nil {
 		if cerr := q.listSealedAuthorizationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSealedAuthorizationsStmt: %w", cerr)
@@ -1900,6 +1942,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
 		}
 	}
+	if q.listUsageStmt != nil {
+		if cerr := q.listUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUsageStmt: %w", cerr)
+		}
+	}
+	if q.listUsageFaultsStmt != nil {
+		if cerr := q.listUsageFaultsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUsageFaultsStmt: %w", cerr)
+		}
+	}
+	if q.listUsageOfNoLibraryStmt != nil {
+		if cerr := q.listUsageOfNoLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUsageOfNoLibraryStmt: %w", cerr)
+		}
+	}
 	if q.lockApplicationStmt != nil {
 		if cerr := q.lockApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockApplicationStmt: %w", cerr)
@@ -1953,6 +2010,11 @@ func (q *Queries) Close() error {
 	if q.rebindGrantStmt != nil {
 		if cerr := q.rebindGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rebindGrantStmt: %w", cerr)
+		}
+	}
+	if q.recountUsageStmt != nil {
+		if cerr := q.recountUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing recountUsageStmt: %w", cerr)
 		}
 	}
 	if q.releaseRefreshStmt != nil {
@@ -2085,6 +2147,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRecoveryCodeSavedStmt: %w", cerr)
 		}
 	}
+	if q.setRefusedAtStmt != nil {
+		if cerr := q.setRefusedAtStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRefusedAtStmt: %w", cerr)
+		}
+	}
 	if q.setStorageUsageStmt != nil {
 		if cerr := q.setStorageUsageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setStorageUsageStmt: %w", cerr)
@@ -2103,6 +2170,11 @@ func (q *Queries) Close() error {
 	if q.sumStoragesOfNobodyStmt != nil {
 		if cerr := q.sumStoragesOfNobodyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumStoragesOfNobodyStmt: %w", cerr)
+		}
+	}
+	if q.sumUsageOfApplicationStmt != nil {
+		if cerr := q.sumUsageOfApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumUsageOfApplicationStmt: %w", cerr)
 		}
 	}
 	if q.sumWaitingStmt != nil {
@@ -2314,6 +2386,7 @@ type Queries struct {
 	addStorageFileStmt                           *sql.Stmt
 	addTokenStmt                                 *sql.Stmt
 	addTokenRevocationStmt                       *sql.Stmt
+	addUsageStmt                                 *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
@@ -2374,6 +2447,7 @@ type Queries struct {
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	deleteTokensOfCodeStmt                       *sql.Stmt
+	deleteUsageOfLibraryStmt                     *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
 	endAccessStmt                                *sql.Stmt
@@ -2471,6 +2545,7 @@ type Queries struct {
 	listOldestAuthRequestsStmt                   *sql.Stmt
 	listOldestStoragesStmt                       *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
+	listRefusalsStmt                             *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
 	listSealedDeliveriesStmt                     *sql.Stmt
@@ -2492,6 +2567,9 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
+	listUsageStmt                                *sql.Stmt
+	listUsageFaultsStmt                          *sql.Stmt
+	listUsageOfNoLibraryStmt                     *sql.Stmt
 	lockApplicationStmt                          *sql.Stmt
 	lockContractStmt                             *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
@@ -2503,6 +2581,7 @@ type Queries struct {
 	postponeStmt                                 *sql.Stmt
 	rebindChainStmt                              *sql.Stmt
 	rebindGrantStmt                              *sql.Stmt
+	recountUsageStmt                             *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
 	rememberLoginsOfLibraryStmt                  *sql.Stmt
 	rememberTokensOfGrantStmt                    *sql.Stmt
@@ -2529,10 +2608,12 @@ type Queries struct {
 	setPendingRecoveryCodeStmt                   *sql.Stmt
 	setRecoveryCodeMadeStmt                      *sql.Stmt
 	setRecoveryCodeSavedStmt                     *sql.Stmt
+	setRefusedAtStmt                             *sql.Stmt
 	setStorageUsageStmt                          *sql.Stmt
 	storeTokensStmt                              *sql.Stmt
 	sumStorageTreeStmt                           *sql.Stmt
 	sumStoragesOfNobodyStmt                      *sql.Stmt
+	sumUsageOfApplicationStmt                    *sql.Stmt
 	sumWaitingStmt                               *sql.Stmt
 	sweepAccountHandlesStmt                      *sql.Stmt
 	sweepAuthCodesStmt                           *sql.Stmt
@@ -2597,6 +2678,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addStorageFileStmt:                q.addStorageFileStmt,
 		addTokenStmt:                      q.addTokenStmt,
 		addTokenRevocationStmt:            q.addTokenRevocationStmt,
+		addUsageStmt:                      q.addUsageStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
@@ -2657,6 +2739,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		deleteTokensOfCodeStmt:                       q.deleteTokensOfCodeStmt,
+		deleteUsageOfLibraryStmt:                     q.deleteUsageOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
 		endAccessStmt:                                q.endAccessStmt,
@@ -2754,6 +2837,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
 		listOldestStoragesStmt:                       q.listOldestStoragesStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
+		listRefusalsStmt:                             q.listRefusalsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
 		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
@@ -2775,6 +2859,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
+		listUsageStmt:                                q.listUsageStmt,
+		listUsageFaultsStmt:                          q.listUsageFaultsStmt,
+		listUsageOfNoLibraryStmt:                     q.listUsageOfNoLibraryStmt,
 		lockApplicationStmt:                          q.lockApplicationStmt,
 		lockContractStmt:                             q.lockContractStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
@@ -2786,6 +2873,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		postponeStmt:                                 q.postponeStmt,
 		rebindChainStmt:                              q.rebindChainStmt,
 		rebindGrantStmt:                              q.rebindGrantStmt,
+		recountUsageStmt:                             q.recountUsageStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
 		rememberLoginsOfLibraryStmt:                  q.rememberLoginsOfLibraryStmt,
 		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
@@ -2812,10 +2900,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,
 		setRecoveryCodeMadeStmt:                      q.setRecoveryCodeMadeStmt,
 		setRecoveryCodeSavedStmt:                     q.setRecoveryCodeSavedStmt,
+		setRefusedAtStmt:                             q.setRefusedAtStmt,
 		setStorageUsageStmt:                          q.setStorageUsageStmt,
 		storeTokensStmt:                              q.storeTokensStmt,
 		sumStorageTreeStmt:                           q.sumStorageTreeStmt,
 		sumStoragesOfNobodyStmt:                      q.sumStoragesOfNobodyStmt,
+		sumUsageOfApplicationStmt:                    q.sumUsageOfApplicationStmt,
 		sumWaitingStmt:                               q.sumWaitingStmt,
 		sweepAccountHandlesStmt:                      q.sweepAccountHandlesStmt,
 		sweepAuthCodesStmt:                           q.sweepAuthCodesStmt,

@@ -43,6 +43,8 @@ type Application struct {
 	Checked    Flag
 	CreatedAt  Number
 	DisabledAt Number
+	QuotaFiles Number
+	QuotaBytes Number
 }
 
 type AuditEntry struct {
@@ -154,6 +156,8 @@ type Contract struct {
 	DeletesLibrary  Flag
 	OldPublicKey    string
 	OldKeyExpiresAt Number
+	QuotaFiles      Number
+	QuotaBytes      Number
 }
 
 type Delivery struct {
