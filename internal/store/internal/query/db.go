@@ -144,6 +144,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
 	}
+	if q.countFilesByApplicationStmt, err = db.PrepareContext(ctx, countFilesByApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query CountFilesByApplication: %w", err)
+	}
 	if q.countGrantsStmt, err = db.PrepareContext(ctx, countGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGrants: %w", err)
 	}
@@ -480,6 +483,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesBeforeStmt, err = db.PrepareContext(ctx, listFilesBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesBefore: %w", err)
 	}
+	if q.listFilesOfApplicationAfterStmt, err = db.PrepareContext(ctx, listFilesOfApplicationAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfApplicationAfter: %w", err)
+	}
+	if q.listFilesOfApplicationBeforeStmt, err = db.PrepareContext(ctx, listFilesOfApplicationBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfApplicationBefore: %w", err)
+	}
 	if q.listFilesOfNoLibraryStmt, err = db.PrepareContext(ctx, listFilesOfNoLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesOfNoLibrary: %w", err)
 	}
@@ -512,6 +521,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
+	}
+	if q.listPushersStmt, err = db.PrepareContext(ctx, listPushers); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPushers: %w", err)
 	}
 	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
@@ -956,6 +968,11 @@ func (q *Queries) Close() error {
 	if q.countFilesStmt != nil {
 		if cerr := q.countFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countFilesStmt: %w", cerr)
+		}
+	}
+	if q.countFilesByApplicationStmt != nil {
+		if cerr := q.countFilesByApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countFilesByApplicationStmt: %w", cerr)
 		}
 	}
 	if q.countGrantsStmt != nil {
@@ -1518,6 +1535,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesBeforeStmt: %w", cerr)
 		}
 	}
+	if q.listFilesOfApplicationAfterStmt != nil {
+		if cerr := q.listFilesOfApplicationAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfApplicationAfterStmt: %w", cerr)
+		}
+	}
+	if q.listFilesOfApplicationBeforeStmt != nil {
+		if cerr := q.listFilesOfApplicationBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfApplicationBeforeStmt: %w", cerr)
+		}
+	}
 	if q.listFilesOfNoLibraryStmt != nil {
 		if cerr := q.listFilesOfNoLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listFilesOfNoLibraryStmt: %w", cerr)
@@ -1571,6 +1598,11 @@ func (q *Queries) Close() error {
 	if q.listPendingConnectionsStmt != nil {
 		if cerr := q.listPendingConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listPushersStmt != nil {
+		if cerr := q.listPushersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPushersStmt: %w", cerr)
 		}
 	}
 	if q.listSealedAuthorizationsStmt != nil {
@@ -2052,6 +2084,7 @@ type Queries struct {
 	countEventStmt                               *sql.Stmt
 	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
+	countFilesByApplicationStmt                  *sql.Stmt
 	countGrantsStmt                              *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
@@ -2164,6 +2197,8 @@ type Queries struct {
 	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
+	listFilesOfApplicationAfterStmt              *sql.Stmt
+	listFilesOfApplicationBeforeStmt             *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
 	listGrantsOfApplicationStmt                  *sql.Stmt
@@ -2175,6 +2210,7 @@ type Queries struct {
 	listLostConnectionsStmt                      *sql.Stmt
 	listOldestAuthRequestsStmt                   *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
+	listPushersStmt                              *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
 	listSealedDeliveriesStmt                     *sql.Stmt
@@ -2301,6 +2337,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countEventStmt:                    q.countEventStmt,
 		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
+		countFilesByApplicationStmt:       q.countFilesByApplicationStmt,
 		countGrantsStmt:                   q.countGrantsStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
@@ -2413,6 +2450,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
+		listFilesOfApplicationAfterStmt:              q.listFilesOfApplicationAfterStmt,
+		listFilesOfApplicationBeforeStmt:             q.listFilesOfApplicationBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
 		listGrantsOfApplicationStmt:                  q.listGrantsOfApplicationStmt,
@@ -2424,6 +2463,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
 		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
+		listPushersStmt:                              q.listPushersStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
 		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,

@@ -72,6 +72,38 @@ func (q *Queries) CountFiles(ctx context.Context, libraryID library.ID) (int64, 
 	return count, err
 }
 
+const countFilesByApplication = `-- name: CountFilesByApplication :many
+SELECT application_id, COUNT(*) AS files FROM files WHERE library_id = $1 GROUP BY application_id
+`
+
+type CountFilesByApplicationRow struct {
+	ApplicationID wire.ApplicationID
+	Files         int64
+}
+
+func (q *Queries) CountFilesByApplication(ctx context.Context, libraryID library.ID) ([]CountFilesByApplicationRow, error) {
+	rows, err := q.query(ctx, q.countFilesByApplicationStmt, countFilesByApplication, libraryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountFilesByApplicationRow
+	for rows.Next() {
+		var i CountFilesByApplicationRow
+		if err := rows.Scan(&i.ApplicationID, &i.Files); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteContentsOfLibrary = `-- name: DeleteContentsOfLibrary :exec
 DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.library_id = $1)
 `
@@ -224,6 +256,150 @@ func (q *Queries) ListFilesBefore(ctx context.Context, arg ListFilesBeforeParams
 			&i.Metadata,
 			&i.Size,
 			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listFilesOfApplicationAfter = `-- name: ListFilesOfApplicationAfter :many
+SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
+WHERE library_id = $1 AND application_id = $2
+    AND (created_at, id) > ($3, CAST($4 AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+ORDER BY created_at, id LIMIT $5
+`
+
+type ListFilesOfApplicationAfterParams struct {
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	CreatedAt     Number
+	ID            string
+	Lim           int32
+}
+
+// These two have an index of their own, so that a page of an application's files costs the same whoever else pushes.
+func (q *Queries) ListFilesOfApplicationAfter(ctx context.Context, arg ListFilesOfApplicationAfterParams) ([]File, error) {
+	rows, err := q.query(ctx, q.listFilesOfApplicationAfterStmt, listFilesOfApplicationAfter,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.CreatedAt,
+		arg.ID,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []File
+	for rows.Next() {
+		var i File
+		if err := rows.Scan(
+			&i.ID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.ContractID,
+			&i.Metadata,
+			&i.Size,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listFilesOfApplicationBefore = `-- name: ListFilesOfApplicationBefore :many
+SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
+WHERE library_id = $1 AND application_id = $2
+    AND (created_at, id) < ($3, CAST($4 AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+ORDER BY created_at DESC, id DESC LIMIT $5
+`
+
+type ListFilesOfApplicationBeforeParams struct {
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	CreatedAt     Number
+	ID            string
+	Lim           int32
+}
+
+func (q *Queries) ListFilesOfApplicationBefore(ctx context.Context, arg ListFilesOfApplicationBeforeParams) ([]File, error) {
+	rows, err := q.query(ctx, q.listFilesOfApplicationBeforeStmt, listFilesOfApplicationBefore,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.CreatedAt,
+		arg.ID,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []File
+	for rows.Next() {
+		var i File
+		if err := rows.Scan(
+			&i.ID,
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.ContractID,
+			&i.Metadata,
+			&i.Size,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPushers = `-- name: ListPushers :many
+SELECT id, name, partner_id, about, checked, created_at, disabled_at FROM applications
+WHERE id IN (SELECT files.application_id FROM files WHERE files.library_id = $1)
+ORDER BY created_at, id
+`
+
+func (q *Queries) ListPushers(ctx context.Context, libraryID library.ID) ([]Application, error) {
+	rows, err := q.query(ctx, q.listPushersStmt, listPushers, libraryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Application
+	for rows.Next() {
+		var i Application
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.PartnerID,
+			&i.About,
+			&i.Checked,
+			&i.CreatedAt,
+			&i.DisabledAt,
 		); err != nil {
 			return nil, err
 		}
