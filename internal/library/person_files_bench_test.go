@@ -45,7 +45,7 @@ func BenchmarkFilesPage(b *testing.B) {
 				none = 2
 			}
 			page("search for what the oldest have", library.FileFilter{Text: "x-ray"}, none)
-			page("search for what none has, and all seem to", library.FileFilter{Text: "appid"}, 0)
+			page("search for what none has, and all seem to", library.FileFilter{Text: "mimetype"}, 0)
 			b.Run("a file", func(b *testing.B) {
 				name := l.page(b, library.FileFilter{}).Files[0].ID
 				b.ReportAllocs()

@@ -2,8 +2,10 @@ package library_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -139,7 +141,7 @@ func TestOwnListPages(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
 		const seed = 20261124
 		r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the test repeats it
-		for _, size := range []int{0, 1, 19, 20, 21, 40, 63} {
+		for _, size := range []int{0, 1, 20, 21, 43} {
 			for _, bound := range []int{7, 1000} { // the search has several parts, or one
 				w.Files.SetSearchBounds(bound, 5)
 				l := newOwnList(t, w, 2)
@@ -314,6 +316,66 @@ func TestAttackCostlySearch(t *testing.T) {
 	})
 }
 
+// countingStore counts the files that lists return.
+type countingStore struct {
+	library.FileStore
+	listed int
+}
+
+func (c *countingStore) ListFiles(
+	ctx context.Context, id library.ID, after library.FileCursor, limit int,
+) ([]library.File, error) {
+	files, err := c.FileStore.ListFiles(ctx, id, after, limit)
+	c.listed += len(files)
+	return files, err
+}
+
+// TestOwnListReadsFewFiles: a page reads its own files and few others, wherever it is in the list and however long that
+// is, and a search as many as its bounds allow.
+func TestOwnListReadsFewFiles(t *testing.T) {
+	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+		l := newOwnList(t, w, 2)
+		l.grants[0].AddsFiles(25, time.Second, wire.RawMetadata{Tags: []string{"needle"}})
+		l.grants[1].AddsFiles(300, time.Second, wire.RawMetadata{Tags: []string{"hay"}})
+		store := &countingStore{FileStore: w.Store}
+		w.Files = library.NewFiles(store, w.Blobs, w.Clients, w.Store, w.Store, w.Clock.Now, library.FileConfig{})
+		const bound, batch = 100, 25
+		w.Files.SetSearchBounds(bound, batch)
+		for _, test := range []struct {
+			q    library.FileFilter
+			most int
+		}{
+			{library.FileFilter{}, library.PageSize + 2},
+			{library.FileFilter{Application: l.application(0)}, library.PageSize + 2},
+			{library.FileFilter{Text: "needle", Application: l.application(0)}, batch + 1},
+			{library.FileFilter{Text: "needle"}, bound + batch + 1},
+			{library.FileFilter{Text: "none"}, bound + batch + 1},
+		} {
+			for _, older := range []bool{true, false} {
+				before := 0
+				l.walks(t, test.q, older, func(page library.FilePage) {
+					most := test.most
+					if !older && page.Newer == nil {
+						most *= 2 // there was no full page of newer files
+					}
+					if n := store.listed - before; n > most || n < len(page.Files) {
+						t.Errorf("%+v, older: %t: read %d files, want at most %d", test.q, older, n, most)
+					}
+					before = store.listed
+				})
+				store.listed = 0
+			}
+		}
+		store.listed = 0
+		if _, _, err := w.Files.GetForPerson(t.Context(), l.in, l.page(t, library.FileFilter{}).Files[0].ID); err != nil {
+			t.Error(err)
+		}
+		if store.listed > library.PageSize+1 {
+			t.Errorf("the page of one file lists %d", store.listed)
+		}
+	})
+}
+
 // TestAttackPositions: a position that somebody else has made up shows a part of the person's own list, and no numbers
 // that contradict the page.
 func TestAttackPositions(t *testing.T) {
@@ -324,16 +386,16 @@ func TestAttackPositions(t *testing.T) {
 			other.adds(t, 0, w.Clock.Now(), wire.RawMetadata{})
 		}
 		for _, at := range []time.Time{
-			{}, time.UnixMilli(0), w.Clock.Now(), other.files[25].CreatedAt, l.files[0].CreatedAt,
-			l.files[49].CreatedAt, time.UnixMilli(253402300799999),
+			{}, other.files[25].CreatedAt, l.files[0].CreatedAt, l.files[49].CreatedAt,
+			time.UnixMilli(253402300799999),
 		} {
-			for _, id := range []wire.FileName{"0", "zzz", "..-", other.files[25].ID, l.files[0].ID, l.files[49].ID} {
+			for _, id := range []wire.FileName{"0", "zzz", other.files[25].ID, l.files[49].ID} {
 				for _, newer := range []bool{false, true} {
-					for _, number := range []int{0, -1, 1, 2, 25, 49, 50, 51, 1 << 31} {
-						from := library.FilePosition{CreatedAt: at, ID: id, Newer: newer, Number: number}
-						for _, q := range []library.FileFilter{{From: from}, {From: from, Text: "png"}} {
-							l.testPage(t, q)
-						}
+					from := library.FilePosition{CreatedAt: at, ID: id, Newer: newer}
+					l.testPage(t, library.FileFilter{Text: "png", From: from})
+					for _, number := range []int{0, -1, 1, 25, 50, math.MaxInt32} {
+						from.Number = number
+						l.testPage(t, library.FileFilter{From: from})
 					}
 				}
 			}

@@ -174,7 +174,7 @@ func TestSearchManyFiles(t *testing.T) {
 	b.SignIn("/sign-in", webtest.Anna) // half a year later
 	p := b.Get("/files?q=note")
 	if p.TextOf("files") != "Nothing found yet." || p.Has("previous") ||
-		!strings.HasPrefix(p.TextOf("searched"), "We have searched your files of ") {
+		!strings.HasPrefix(p.TextOf("searched"), "We have searched your files from ") {
 		t.Errorf("first part: %s", p.Text())
 	}
 	if got := p.TextOf("next"); got != "Search older files" {
