@@ -48,9 +48,23 @@ type CheckStore interface {
 	// numbers, or a number that is no time in one with times. It names the table, the key and the column, of some
 	// rows for each column.
 	ListImpossible(ctx context.Context) ([]string, error)
+	// ListUsageFaults lists where the usage of a library is not the sum over its files.
+	ListUsageFaults(ctx context.Context, id ID, limit int) ([]UsageFault, error)
+	// RecountUsage makes the usage of a library the sum over its files.
+	RecountUsage(ctx context.Context, id ID) error
+	// ListUsageOfNoLibrary lists the ids of usage that belongs to no library.
+	ListUsageOfNoLibrary(ctx context.Context, after ID, limit int) ([]ID, error)
 	// ListFilesOfNoLibrary and ListContentsOfNoFile list rows that belong to nothing.
 	ListFilesOfNoLibrary(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
 	ListContentsOfNoFile(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
+}
+
+// UsageFault is a difference between what an application has stored in a library with a contract, and what is counted.
+type UsageFault struct {
+	Application wire.ApplicationID
+	Contract    wire.ContractID
+	Stored      Used // the sum over the files
+	Counted     Used
 }
 
 // Checker compares everything that is stored with what this server has written, without the key of
@@ -216,6 +230,13 @@ func (c *Checker) checkRowsOfNothing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = eachID(ctx, c.Store.ListUsageOfNoLibrary, func(id ID) error {
+		c.fault(fmt.Sprintf("usage of library %s: there is no such library", id))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return eachID(ctx, c.Store.ListContentsOfNoFile, func(id wire.FileName) error {
 		c.fault(fmt.Sprintf("content of file %s: there is no such file", id))
 		return nil
@@ -264,6 +285,9 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	case n > 0:
 		l.add("activity: %d events stand before the first", n)
 	}
+	if err := l.checkUsage(ctx); err != nil {
+		return err
+	}
 	files, err := l.Store.CountFiles(ctx, l.id)
 	if err != nil {
 		return err
@@ -275,6 +299,16 @@ func (l *libraryCheck) run(ctx context.Context) error {
 		return l.findStrangers(ctx)
 	}
 	return nil
+}
+
+// checkUsage compares the usage of the library with its files.
+func (l *libraryCheck) checkUsage(ctx context.Context) error {
+	faults, err := l.Store.ListUsageFaults(ctx, l.id, checkPage)
+	for _, f := range faults {
+		l.add("usage of application %s, contract %s: %d files with %d bytes are counted, and %d with %d are stored",
+			f.Application, f.Contract, f.Counted.Files, f.Counted.Bytes, f.Stored.Files, f.Stored.Bytes)
+	}
+	return err
 }
 
 // checkKey checks the binding of the library, and that there is a way to open it.

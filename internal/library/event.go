@@ -35,10 +35,12 @@ const (
 	EventFileAdded      EventKind = "file.added"
 	EventFileRead       EventKind = "file.read"
 	EventFileDownloaded EventKind = "file.downloaded"
-	EventConnected      EventKind = "account.connected"
-	EventNotConnected   EventKind = "account.refused"
-	EventAccountEnded   EventKind = "account.ended"
-	EventDisconnected   EventKind = "account.removed"
+	// EventNoRoom says that a quota left no room for a file that an application pushed.
+	EventNoRoom       EventKind = "file.no_room"
+	EventConnected    EventKind = "account.connected"
+	EventNotConnected EventKind = "account.refused"
+	EventAccountEnded EventKind = "account.ended"
+	EventDisconnected EventKind = "account.removed"
 	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
 	// use it.
 	EventNotAllowed   EventKind = "account.dropped"

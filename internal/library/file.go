@@ -94,10 +94,12 @@ type Content struct {
 
 // FileStore stores files: their metadata, and their content if it is small.
 type FileStore interface {
-	// AddFile adds a file, its content and its event, marks the grant as used at the event's
-	// time unless it was used within the minute before, and uses the nonce up, if one is given.
+	UsageStore
+	// AddFile adds a file, its content and its event, counts it in the usage, marks the grant as used at the
+	// event's time unless it was used within the minute before, and uses the nonce up, if one is given.
 	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been
-	// revoked, the token has ended, or the library was shut or deleted, and ErrExists if the id is taken.
+	// revoked, the token has ended, or the library was shut or deleted, ErrExists if the id is taken, and a
+	// [*QuotaError] if the library would have more than the quota allows.
 	AddFile(ctx context.Context, a NewFile) error
 	// GetFile and GetContent return what AddFile was given, with the same MetadataJSON byte by byte, and
 	// ErrNotFound for a file of another library.
@@ -109,10 +111,8 @@ type FileStore interface {
 	ListFiles(ctx context.Context, library ID, after FileCursor, limit int) ([]File, error)
 	// CountFiles returns how many files the library has.
 	CountFiles(ctx context.Context, library ID) (int, error)
-	// CountFilesByApplication returns how many files each application has pushed to the library, and ListPushers those
-	// applications, in the order of their creation and then their id. The time that they take does not depend on how
-	// many files that are.
-	CountFilesByApplication(ctx context.Context, library ID) (map[wire.ApplicationID]int, error)
+	// ListPushers returns the applications that have pushed files to the library, in the order of their creation and
+	// then their id. The time that it takes does not depend on how many files that are.
 	ListPushers(ctx context.Context, library ID) ([]Application, error)
 	// AddRead adds the event of a read, marks the grant as used as AddFile does, and uses the
 	// nonce up, if one is given. It returns ErrReplayed and ErrNotFound as AddFile does.
@@ -130,6 +130,8 @@ type NewFile struct {
 	Token seal.Hash
 	Nonce *Nonce
 	Event Event
+	// Quota is that of the library.
+	Quota Quota
 }
 
 // FileCursor is a position in a library's list of files, which is ordered by CreatedAt and then

@@ -80,15 +80,15 @@ func (f *Files) ListForPerson(ctx context.Context, s *SignedIn, q FileFilter) (F
 	return page, nil
 }
 
-// count returns how many files an application has pushed to a library, or all of them, without counting them.
+// count returns how many files an application has pushed to a library, or all of them, from the usage.
 func (f *Files) count(ctx context.Context, id ID, application wire.ApplicationID) (total int, err error) {
-	counts, err := f.store.CountFilesByApplication(ctx, id)
+	usage, err := f.store.ListUsage(ctx, id)
 	if err != nil {
-		return 0, fmt.Errorf("count files: %w", err)
+		return 0, fmt.Errorf("list usage: %w", err)
 	}
-	for a, n := range counts {
-		if application == "" || application == a {
-			total += n
+	for _, u := range usage {
+		if application == "" || application == u.Application {
+			total += int(u.Files)
 		}
 	}
 	return total, nil

@@ -31,8 +31,17 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		SealedKey: added.Content.Key,
 		Data:      added.Content.Inline,
 	}
+	usage := query.AddUsageParams{
+		LibraryID:     file.LibraryID,
+		ApplicationID: file.ApplicationID,
+		ContractID:    file.ContractID,
+		Bytes:         file.Size,
+	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if err := db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event); err != nil {
+			return err
+		}
+		if err := addUsage(ctx, q, usage, added.Quota); err != nil {
 			return err
 		}
 		if err := q.AddFile(ctx, file); err != nil {
@@ -151,19 +160,6 @@ func (db *DB) listFiles(
 func (db *DB) CountFiles(ctx context.Context, id library.ID) (int, error) {
 	n, err := db.reader.CountFiles(ctx, id)
 	return int(n), wrap("count files", err)
-}
-
-// CountFilesByApplication implements [library.FileStore].
-func (db *DB) CountFilesByApplication(ctx context.Context, id library.ID) (map[wire.ApplicationID]int, error) {
-	rows, err := db.reader.CountFilesByApplication(ctx, id)
-	if err != nil {
-		return nil, wrap("count files by application", err)
-	}
-	counts := make(map[wire.ApplicationID]int, len(rows))
-	for _, row := range rows {
-		counts[row.ApplicationID] += int(row.Files)
-	}
-	return counts, nil
 }
 
 // ListPushers implements [library.FileStore].

@@ -147,6 +147,7 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 			q.DeleteAccountHandlesOfLibrary,
 			q.DeleteContentsOfLibrary,
 			q.DeleteFilesOfLibrary,
+			q.DeleteUsageOfLibrary,
 			q.DeleteEventsOfLibrary,
 			q.DeleteLibrary,
 		} {

@@ -43,12 +43,9 @@ ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 -- name: CountFiles :one
 SELECT COUNT(*) FROM files WHERE library_id = $1;
 
--- name: CountFilesByApplication :many
-SELECT application_id, COUNT(*) AS files FROM files WHERE library_id = $1 GROUP BY application_id;
-
 -- name: ListPushers :many
 SELECT * FROM applications
-WHERE id IN (SELECT files.application_id FROM files WHERE files.library_id = $1)
+WHERE id IN (SELECT usage.application_id FROM usage WHERE usage.library_id = $1 AND usage.files <> 0)
 ORDER BY created_at, id;
 
 -- name: DeleteContentsOfLibrary :exec

@@ -99,6 +99,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addTokenRevocationStmt, err = db.PrepareContext(ctx, addTokenRevocation); err != nil {
 		return nil, fmt.Errorf("error preparing query AddTokenRevocation: %w", err)
 	}
+	if q.addUsageStmt, err = db.PrepareContext(ctx, addUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query AddUsage: %w", err)
+	}
 	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
 	}
@@ -143,9 +146,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countFilesStmt, err = db.PrepareContext(ctx, countFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query CountFiles: %w", err)
-	}
-	if q.countFilesByApplicationStmt, err = db.PrepareContext(ctx, countFilesByApplication); err != nil {
-		return nil, fmt.Errorf("error preparing query CountFilesByApplication: %w", err)
 	}
 	if q.countGrantsStmt, err = db.PrepareContext(ctx, countGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGrants: %w", err)
@@ -260,6 +260,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteTokensOfCodeStmt, err = db.PrepareContext(ctx, deleteTokensOfCode); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokensOfCode: %w", err)
+	}
+	if q.deleteUsageOfLibraryStmt, err = db.PrepareContext(ctx, deleteUsageOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteUsageOfLibrary: %w", err)
 	}
 	if q.disableApplicationStmt, err = db.PrepareContext(ctx, disableApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableApplication: %w", err)
@@ -525,6 +528,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listPushersStmt, err = db.PrepareContext(ctx, listPushers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPushers: %w", err)
 	}
+	if q.listRefusalsStmt, err = db.PrepareContext(ctx, listRefusals); err != nil {
+		return nil, fmt.Errorf("error preparing query ListRefusals: %w", err)
+	}
 	if q.listSealedAuthorizationsStmt, err = db.PrepareContext(ctx, listSealedAuthorizations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSealedAuthorizations: %w", err)
 	}
@@ -570,6 +576,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
 	}
+	if q.listUsageStmt, err = db.PrepareContext(ctx, listUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUsage: %w", err)
+	}
+	if q.listUsageFaultsStmt, err = db.PrepareContext(ctx, listUsageFaults); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUsageFaults: %w", err)
+	}
+	if q.listUsageOfNoLibraryStmt, err = db.PrepareContext(ctx, listUsageOfNoLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUsageOfNoLibrary: %w", err)
+	}
 	if q.lockApplicationStmt, err = db.PrepareContext(ctx, lockApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query LockApplication: %w", err)
 	}
@@ -599,6 +614,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.rebindGrantStmt, err = db.PrepareContext(ctx, rebindGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RebindGrant: %w", err)
+	}
+	if q.recountUsageStmt, err = db.PrepareContext(ctx, recountUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query RecountUsage: %w", err)
 	}
 	if q.releaseRefreshStmt, err = db.PrepareContext(ctx, releaseRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseRefresh: %w", err)
@@ -678,8 +696,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRecoveryCodeSavedStmt, err = db.PrepareContext(ctx, setRecoveryCodeSaved); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRecoveryCodeSaved: %w", err)
 	}
+	if q.setRefusedAtStmt, err = db.PrepareContext(ctx, setRefusedAt); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRefusedAt: %w", err)
+	}
 	if q.storeTokensStmt, err = db.PrepareContext(ctx, storeTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query StoreTokens: %w", err)
+	}
+	if q.sumUsageOfApplicationStmt, err = db.PrepareContext(ctx, sumUsageOfApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query SumUsageOfApplication: %w", err)
 	}
 	if q.sumWaitingStmt, err = db.PrepareContext(ctx, sumWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query SumWaiting: %w", err)
@@ -895,6 +919,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addTokenRevocationStmt: %w", cerr)
 		}
 	}
+	if q.addUsageStmt != nil {
+		if cerr := q.addUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addUsageStmt: %w", cerr)
+		}
+	}
 	if q.answerAuthRequestStmt != nil {
 		if cerr := q.answerAuthRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing answerAuthRequestStmt: %w", cerr)
@@ -968,11 +997,6 @@ func (q *Queries) Close() error {
 	if q.countFilesStmt != nil {
 		if cerr := q.countFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countFilesStmt: %w", cerr)
-		}
-	}
-	if q.countFilesByApplicationStmt != nil {
-		if cerr := q.countFilesByApplicationStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countFilesByApplicationStmt: %w", cerr)
 		}
 	}
 	if q.countGrantsStmt != nil {
@@ -1163,6 +1187,11 @@ func (q *Queries) Close() error {
 	if q.deleteTokensOfCodeStmt != nil {
 		if cerr := q.deleteTokensOfCodeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteTokensOfCodeStmt: %w", cerr)
+		}
+	}
+	if q.deleteUsageOfLibraryStmt != nil {
+		if cerr := q.deleteUsageOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteUsageOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.disableApplicationStmt != nil {
@@ -1605,6 +1634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listPushersStmt: %w", cerr)
 		}
 	}
+	if q.listRefusalsStmt != nil {
+		if cerr := q.listRefusalsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listRefusalsStmt: %w", cerr)
+		}
+	}
 	if q.listSealedAuthorizationsStmt != nil {
 		if cerr := q.listSealedAuthorizationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSealedAuthorizationsStmt: %w", cerr)
@@ -1680,6 +1714,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
 		}
 	}
+	if q.listUsageStmt != nil {
+		if cerr := q.listUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUsageStmt: %w", cerr)
+		}
+	}
+	if q.listUsageFaultsStmt != nil {
+		if cerr := q.listUsageFaultsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUsageFaultsStmt: %w", cerr)
+		}
+	}
+	if q.listUsageOfNoLibraryStmt != nil {
+		if cerr := q.listUsageOfNoLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUsageOfNoLibraryStmt: %w", cerr)
+		}
+	}
 	if q.lockApplicationStmt != nil {
 		if cerr := q.lockApplicationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockApplicationStmt: %w", cerr)
@@ -1728,6 +1777,11 @@ func (q *Queries) Close() error {
 	if q.rebindGrantStmt != nil {
 		if cerr := q.rebindGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing rebindGrantStmt: %w", cerr)
+		}
+	}
+	if q.recountUsageStmt != nil {
+		if cerr := q.recountUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing recountUsageStmt: %w", cerr)
 		}
 	}
 	if q.releaseRefreshStmt != nil {
@@ -1860,9 +1914,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRecoveryCodeSavedStmt: %w", cerr)
 		}
 	}
+	if q.setRefusedAtStmt != nil {
+		if cerr := q.setRefusedAtStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRefusedAtStmt: %w", cerr)
+		}
+	}
 	if q.storeTokensStmt != nil {
 		if cerr := q.storeTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing storeTokensStmt: %w", cerr)
+		}
+	}
+	if q.sumUsageOfApplicationStmt != nil {
+		if cerr := q.sumUsageOfApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumUsageOfApplicationStmt: %w", cerr)
 		}
 	}
 	if q.sumWaitingStmt != nil {
@@ -2069,6 +2133,7 @@ type Queries struct {
 	addSessionStmt                               *sql.Stmt
 	addTokenStmt                                 *sql.Stmt
 	addTokenRevocationStmt                       *sql.Stmt
+	addUsageStmt                                 *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
@@ -2084,7 +2149,6 @@ type Queries struct {
 	countEventStmt                               *sql.Stmt
 	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
-	countFilesByApplicationStmt                  *sql.Stmt
 	countGrantsStmt                              *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
@@ -2123,6 +2187,7 @@ type Queries struct {
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
 	deleteTokenSealsOfLibraryStmt                *sql.Stmt
 	deleteTokensOfCodeStmt                       *sql.Stmt
+	deleteUsageOfLibraryStmt                     *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
 	endAccessStmt                                *sql.Stmt
@@ -2211,6 +2276,7 @@ type Queries struct {
 	listOldestAuthRequestsStmt                   *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
 	listPushersStmt                              *sql.Stmt
+	listRefusalsStmt                             *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
 	listSealedDeliveriesStmt                     *sql.Stmt
@@ -2226,6 +2292,9 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
+	listUsageStmt                                *sql.Stmt
+	listUsageFaultsStmt                          *sql.Stmt
+	listUsageOfNoLibraryStmt                     *sql.Stmt
 	lockApplicationStmt                          *sql.Stmt
 	lockContractStmt                             *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
@@ -2236,6 +2305,7 @@ type Queries struct {
 	postponeStmt                                 *sql.Stmt
 	rebindChainStmt                              *sql.Stmt
 	rebindGrantStmt                              *sql.Stmt
+	recountUsageStmt                             *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
 	rememberLoginsOfLibraryStmt                  *sql.Stmt
 	rememberTokensOfGrantStmt                    *sql.Stmt
@@ -2262,7 +2332,9 @@ type Queries struct {
 	setPendingRecoveryCodeStmt                   *sql.Stmt
 	setRecoveryCodeMadeStmt                      *sql.Stmt
 	setRecoveryCodeSavedStmt                     *sql.Stmt
+	setRefusedAtStmt                             *sql.Stmt
 	storeTokensStmt                              *sql.Stmt
+	sumUsageOfApplicationStmt                    *sql.Stmt
 	sumWaitingStmt                               *sql.Stmt
 	sweepAccountHandlesStmt                      *sql.Stmt
 	sweepAuthCodesStmt                           *sql.Stmt
@@ -2322,6 +2394,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addSessionStmt:                    q.addSessionStmt,
 		addTokenStmt:                      q.addTokenStmt,
 		addTokenRevocationStmt:            q.addTokenRevocationStmt,
+		addUsageStmt:                      q.addUsageStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
@@ -2337,7 +2410,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countEventStmt:                    q.countEventStmt,
 		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
-		countFilesByApplicationStmt:       q.countFilesByApplicationStmt,
 		countGrantsStmt:                   q.countGrantsStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
@@ -2376,6 +2448,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
 		deleteTokenSealsOfLibraryStmt:                q.deleteTokenSealsOfLibraryStmt,
 		deleteTokensOfCodeStmt:                       q.deleteTokensOfCodeStmt,
+		deleteUsageOfLibraryStmt:                     q.deleteUsageOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
 		endAccessStmt:                                q.endAccessStmt,
@@ -2464,6 +2537,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
 		listPushersStmt:                              q.listPushersStmt,
+		listRefusalsStmt:                             q.listRefusalsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
 		listSealedDeliveriesStmt:                     q.listSealedDeliveriesStmt,
@@ -2479,6 +2553,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
+		listUsageStmt:                                q.listUsageStmt,
+		listUsageFaultsStmt:                          q.listUsageFaultsStmt,
+		listUsageOfNoLibraryStmt:                     q.listUsageOfNoLibraryStmt,
 		lockApplicationStmt:                          q.lockApplicationStmt,
 		lockContractStmt:                             q.lockContractStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
@@ -2489,6 +2566,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		postponeStmt:                                 q.postponeStmt,
 		rebindChainStmt:                              q.rebindChainStmt,
 		rebindGrantStmt:                              q.rebindGrantStmt,
+		recountUsageStmt:                             q.recountUsageStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
 		rememberLoginsOfLibraryStmt:                  q.rememberLoginsOfLibraryStmt,
 		rememberTokensOfGrantStmt:                    q.rememberTokensOfGrantStmt,
@@ -2515,7 +2593,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setPendingRecoveryCodeStmt:                   q.setPendingRecoveryCodeStmt,
 		setRecoveryCodeMadeStmt:                      q.setRecoveryCodeMadeStmt,
 		setRecoveryCodeSavedStmt:                     q.setRecoveryCodeSavedStmt,
+		setRefusedAtStmt:                             q.setRefusedAtStmt,
 		storeTokensStmt:                              q.storeTokensStmt,
+		sumUsageOfApplicationStmt:                    q.sumUsageOfApplicationStmt,
 		sumWaitingStmt:                               q.sumWaitingStmt,
 		sweepAccountHandlesStmt:                      q.sweepAccountHandlesStmt,
 		sweepAuthCodesStmt:                           q.sweepAuthCodesStmt,

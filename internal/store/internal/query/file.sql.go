@@ -72,38 +72,6 @@ func (q *Queries) CountFiles(ctx context.Context, libraryID library.ID) (int64, 
 	return count, err
 }
 
-const countFilesByApplication = `-- name: CountFilesByApplication :many
-SELECT application_id, COUNT(*) AS files FROM files WHERE library_id = $1 GROUP BY application_id
-`
-
-type CountFilesByApplicationRow struct {
-	ApplicationID wire.ApplicationID
-	Files         int64
-}
-
-func (q *Queries) CountFilesByApplication(ctx context.Context, libraryID library.ID) ([]CountFilesByApplicationRow, error) {
-	rows, err := q.query(ctx, q.countFilesByApplicationStmt, countFilesByApplication, libraryID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CountFilesByApplicationRow
-	for rows.Next() {
-		var i CountFilesByApplicationRow
-		if err := rows.Scan(&i.ApplicationID, &i.Files); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const deleteContentsOfLibrary = `-- name: DeleteContentsOfLibrary :exec
 DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.library_id = $1)
 `
@@ -378,8 +346,8 @@ func (q *Queries) ListFilesOfApplicationBefore(ctx context.Context, arg ListFile
 }
 
 const listPushers = `-- name: ListPushers :many
-SELECT id, name, partner_id, about, checked, created_at, disabled_at FROM applications
-WHERE id IN (SELECT files.application_id FROM files WHERE files.library_id = $1)
+SELECT id, name, partner_id, about, checked, created_at, disabled_at, quota_files, quota_bytes FROM applications
+WHERE id IN (SELECT usage.application_id FROM usage WHERE usage.library_id = $1 AND usage.files <> 0)
 ORDER BY created_at, id
 `
 
@@ -400,6 +368,8 @@ func (q *Queries) ListPushers(ctx context.Context, libraryID library.ID) ([]Appl
 			&i.Checked,
 			&i.CreatedAt,
 			&i.DisabledAt,
+			&i.QuotaFiles,
+			&i.QuotaBytes,
 		); err != nil {
 			return nil, err
 		}

@@ -42,6 +42,8 @@ type Application struct {
 	Checked    Flag
 	CreatedAt  Number
 	DisabledAt Number
+	QuotaFiles Number
+	QuotaBytes Number
 }
 
 type AuditEntry struct {
@@ -153,6 +155,8 @@ type Contract struct {
 	DeletesLibrary  Flag
 	OldPublicKey    string
 	OldKeyExpiresAt Number
+	QuotaFiles      Number
+	QuotaBytes      Number
 }
 
 type Delivery struct {
