@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -47,12 +48,22 @@ type File struct {
 	// Metadata is what a reader gets: what the application said when it pushed the file, and
 	// what the server adds.
 	Metadata wire.RawMetadata
-	// MetadataJSON is the text of Metadata as it is stored: see [EncodeMetadata]. It is empty in a
-	// list of files.
+	// MetadataJSON is the text of Metadata as it is stored: see [EncodeMetadata].
 	MetadataJSON string
 	// Size is the number of bytes that were pushed.
 	Size      int64
 	CreatedAt time.Time
+}
+
+// Decoded returns the file with the Metadata of its MetadataJSON. Text that does not decode counts as no metadata:
+// somebody else has changed the row, which keeps nobody from the rest of it.
+func (f File) Decoded() File {
+	var m wire.RawMetadata
+	if json.Unmarshal([]byte(f.MetadataJSON), &m) != nil {
+		m = wire.RawMetadata{}
+	}
+	f.Metadata = m
+	return f
 }
 
 // Name returns what the person sees as the file's name: its first reference, without characters
@@ -95,11 +106,15 @@ type FileStore interface {
 	// ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
 	GetContent(ctx context.Context, library ID, id wire.FileName) (Content, error)
-	// ListFiles returns up to limit files in the given order, after the cursor, without their
-	// MetadataJSON.
+	// ListFiles returns up to limit files of a list, after the cursor. Their Metadata is not decoded, which
+	// takes longer than to read them: see [File.Decoded]. The time that it takes depends on the limit, and neither on
+	// how many files the library has nor on who pushed them.
 	ListFiles(ctx context.Context, library ID, after FileCursor, limit int) ([]File, error)
 	// CountFiles returns how many files the library has.
 	CountFiles(ctx context.Context, library ID) (int, error)
+	// ListPushers returns the applications that have pushed files to the library, in the order of their creation and
+	// then their id. The time that it takes does not depend on how many files that are.
+	ListPushers(ctx context.Context, library ID) ([]Application, error)
 	// AddRead adds the event of a read, marks the grant as used as AddFile does, and uses the
 	// nonce up, if one is given. It returns ErrReplayed and ErrNotFound as AddFile does.
 	AddRead(ctx context.Context, n *Nonce, grant GrantID, e Event) error
@@ -127,6 +142,14 @@ type FileCursor struct {
 	ID        wire.FileName
 	// NewestFirst reverses the order.
 	NewestFirst bool
+	// Application restricts the list to the files that it has pushed; empty for all.
+	Application wire.ApplicationID
+}
+
+// at returns the cursor at a file of the same list.
+func (c FileCursor) at(f File) FileCursor {
+	c.CreatedAt, c.ID = f.CreatedAt, f.ID
+	return c
 }
 
 // InlineLimit is the largest size of content that is stored with its metadata, in the same
@@ -163,6 +186,8 @@ type Files struct {
 	config   FileConfig
 	buffers  sync.Pool
 	quotas   *quotaKeeper
+
+	searchBounds searchBounds
 }
 
 // NewFiles returns the files that are stored in store and blobs.
@@ -185,10 +210,12 @@ func NewFiles(
 		config:   config,
 		quotas:   newQuotaKeeper(store, now, config),
 		buffers:  sync.Pool{New: func() any { return new([InlineLimit + 1]byte) }},
+
+		searchBounds: defaultSearchBounds,
 	}
 }
 
-// walk calls visit with each file of a library.
+// walk calls visit with each file of a list, from the cursor on. Their Metadata is not decoded.
 func (f *Files) walk(ctx context.Context, id ID, at FileCursor, visit func(File) error) error {
 	for {
 		files, err := f.store.ListFiles(ctx, id, at, listPage)
@@ -203,8 +230,7 @@ func (f *Files) walk(ctx context.Context, id ID, at FileCursor, visit func(File)
 		if len(files) < listPage {
 			return nil
 		}
-		last := files[len(files)-1]
-		at.CreatedAt, at.ID = last.CreatedAt, last.ID
+		at = at.at(files[len(files)-1])
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// onBothDatabases runs a test in a world with quotas, on each database.
-func onBothDatabases(t *testing.T, q library.QuotaConfig, test func(t *testing.T, w *carreltest.World)) {
+// withQuotas runs a test in a world with quotas, on each database.
+func withQuotas(t *testing.T, q library.QuotaConfig, test func(t *testing.T, w *carreltest.World)) {
 	quotas := func(c *server.Config) { c.Quotas, c.DeleteWait = q, 0 }
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
@@ -39,7 +39,7 @@ func wantFull(t *testing.T, what string, err error, kind library.QuotaKind) {
 // has places. The person reads one line of each application in a day, and the log has one in a minute.
 func TestAttackLibraryQuota(t *testing.T) {
 	t.Parallel()
-	onBothDatabases(t, library.QuotaConfig{Library: library.Quota{Files: 7}}, func(t *testing.T, w *carreltest.World) {
+	withQuotas(t, library.QuotaConfig{Library: library.Quota{Files: 7}}, func(t *testing.T, w *carreltest.World) {
 		anna := w.Person("anna@example.org")
 		contracts := []*carreltest.Contract{w.Application().Contract(library.Write),
 			w.Application().Contract(library.Write)}
@@ -104,7 +104,7 @@ func TestAttackLibraryQuota(t *testing.T) {
 func TestAttackApplicationQuota(t *testing.T) {
 	t.Parallel()
 	quotas := library.QuotaConfig{Application: library.Quota{Bytes: 100}, Contract: library.Quota{Files: 6}}
-	onBothDatabases(t, quotas, func(t *testing.T, w *carreltest.World) {
+	withQuotas(t, quotas, func(t *testing.T, w *carreltest.World) {
 		anna, bob := w.Person("anna@example.org"), w.Person("bob@example.org")
 		greedy, honest := w.Application(), w.Application()
 		one, two := greedy.Contract(library.Write), greedy.Contract(library.Write)
@@ -161,7 +161,7 @@ func TestAttackLargePushQuota(t *testing.T) {
 	t.Parallel()
 	const mebibyte = 1 << 20
 	quotas := library.QuotaConfig{Library: library.Quota{Bytes: 5 * mebibyte}}
-	onBothDatabases(t, quotas, func(t *testing.T, w *carreltest.World) {
+	withQuotas(t, quotas, func(t *testing.T, w *carreltest.World) {
 		anna := w.Person("anna@example.org")
 		g := anna.Allows(w.Application().Contract(library.Write))
 		push := func(content io.Reader, size int64) error {

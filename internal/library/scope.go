@@ -39,6 +39,20 @@ func (r *ReadSession) scope(now time.Time) sessionScope {
 	return s
 }
 
+// list returns the beginning of the list that has all files of the scope.
+func (s sessionScope) list() (c FileCursor) {
+	if s.contract.Own {
+		c.Application = s.reader
+	}
+	return c
+}
+
+// needsMetadata reports whether includes looks at the metadata of files.
+func (s sessionScope) needsMetadata() bool {
+	return s.contract.Filter != nil ||
+		slices.ContainsFunc(s.criteria, func(c wire.Criterion) bool { return c.Metadata != nil })
+}
+
 // includes reports whether the session may read a pushed file.
 func (s sessionScope) includes(f File) bool {
 	if !s.contract.Raw || s.contract.Own && f.Application != s.reader {

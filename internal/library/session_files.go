@@ -35,7 +35,11 @@ func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileLis
 // an error.
 func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEntry) error) error {
 	scope := r.scope(f.now())
-	return f.walk(ctx, r.Bearer.Library.ID, FileCursor{}, func(file File) error {
+	needsMetadata := scope.needsMetadata()
+	return f.walk(ctx, r.Bearer.Library.ID, scope.list(), func(file File) error {
+		if needsMetadata {
+			file = file.Decoded()
+		}
 		if !scope.includes(file) {
 			return nil
 		}

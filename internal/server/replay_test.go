@@ -247,6 +247,7 @@ func (d *seeder) comparePushed(t *testing.T, e *exchange) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files[0] = files[0].Decoded()
 	if files[0].Size != int64(len(body)) {
 		t.Errorf("file of %d bytes, pushed %d", files[0].Size, len(body))
 	}

@@ -52,8 +52,7 @@ func (db *DB) GetStoredFile(ctx context.Context, id library.ID, name wire.FileNa
 		return library.StoredFile{}, wrap(doing, err)
 	}
 	// Metadata that does not parse has another hash than what arrived.
-	f := toFile(row.File)
-	f.MetadataJSON = row.File.Metadata
+	f := toListedFile(row.File).Decoded()
 	return library.StoredFile{File: f, Format: library.ContentFormat(row.Format), Inline: row.Data}, nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -102,9 +103,7 @@ func (db *DB) GetFile(ctx context.Context, id library.ID, name wire.FileName) (l
 	if err != nil {
 		return library.File{}, wrap(doing, err)
 	}
-	f := toFile(row)
-	f.MetadataJSON = row.Metadata
-	return f, nil
+	return toListedFile(row).Decoded(), nil
 }
 
 // GetContent implements [library.FileStore].
@@ -120,31 +119,41 @@ func (db *DB) GetContent(ctx context.Context, id library.ID, name wire.FileName)
 func (db *DB) ListFiles(
 	ctx context.Context, id library.ID, after library.FileCursor, limit int,
 ) ([]library.File, error) {
-	const doing = "list files"
-	fromStart := after.CreatedAt.IsZero() && after.ID == ""
-	from := query.ListFilesAfterParams{
-		LibraryID: id,
-		CreatedAt: toMillis(after.CreatedAt),
-		ID:        string(after.ID),
-		Lim:       clamp(limit),
+	from := query.ListFilesOfApplicationAfterParams{
+		LibraryID:     id,
+		ApplicationID: after.Application,
+		CreatedAt:     toMillis(after.CreatedAt),
+		ID:            string(after.ID),
+		Lim:           clamp(limit),
 	}
-	var rows []query.File
-	var err error
-	if after.NewestFirst {
-		if fromStart {
+	if after.CreatedAt.IsZero() && after.ID == "" { // the beginning of the list
+		from.CreatedAt = math.MinInt64
+		if after.NewestFirst {
 			from.CreatedAt = math.MaxInt64
 		}
-		rows, err = db.reader.ListFilesBefore(ctx, query.ListFilesBeforeParams(from))
-	} else {
-		if fromStart {
-			from.CreatedAt = math.MinInt64
-		}
-		rows, err = db.reader.ListFilesAfter(ctx, from)
 	}
-	if err != nil {
-		return nil, wrap(doing, err)
+	rows, err := db.listFiles(ctx, from, after.NewestFirst)
+	if err != nil && !errors.Is(libraryError(err), library.ErrNotFound) { // an id that no row can have
+		return nil, wrap("list files", err)
 	}
-	return convert(rows, toFile), nil
+	return convert(rows, toListedFile), nil
+}
+
+// listFiles runs the query that has an index for the list.
+func (db *DB) listFiles(
+	ctx context.Context, from query.ListFilesOfApplicationAfterParams, newestFirst bool,
+) ([]query.File, error) {
+	switch {
+	case from.ApplicationID != "" && newestFirst:
+		return db.reader.ListFilesOfApplicationBefore(ctx, query.ListFilesOfApplicationBeforeParams(from))
+	case from.ApplicationID != "":
+		return db.reader.ListFilesOfApplicationAfter(ctx, from)
+	}
+	all := query.ListFilesAfterParams{LibraryID: from.LibraryID, CreatedAt: from.CreatedAt, ID: from.ID, Lim: from.Lim}
+	if newestFirst {
+		return db.reader.ListFilesBefore(ctx, query.ListFilesBeforeParams(all))
+	}
+	return db.reader.ListFilesAfter(ctx, all)
 }
 
 // CountFiles implements [library.FileStore].
@@ -153,20 +162,30 @@ func (db *DB) CountFiles(ctx context.Context, id library.ID) (int, error) {
 	return int(n), wrap("count files", err)
 }
 
+// ListPushers implements [library.FileStore].
+func (db *DB) ListPushers(ctx context.Context, id library.ID) ([]library.Application, error) {
+	rows, err := db.reader.ListPushers(ctx, id)
+	if err != nil {
+		return nil, wrap("list applications that have pushed", err)
+	}
+	return convert(rows, application), nil
+}
+
 // HasFile implements [library.FileStore].
 func (db *DB) HasFile(ctx context.Context, id library.ID, name wire.FileName) (bool, error) {
 	has, err := db.reader.HasFile(ctx, name, id)
 	return has, wrap("look for file", err)
 }
 
-func toFile(row query.File) library.File {
+// toListedFile returns the file of a row, with its Metadata not decoded.
+func toListedFile(row query.File) library.File {
 	return library.File{
-		ID:          row.ID,
-		Library:     row.LibraryID,
-		Application: row.ApplicationID,
-		Contract:    row.ContractID,
-		Metadata:    decoded[wire.RawMetadata](row.Metadata),
-		Size:        int64(row.Size),
-		CreatedAt:   fromMillis(row.CreatedAt),
+		ID:           row.ID,
+		Library:      row.LibraryID,
+		Application:  row.ApplicationID,
+		Contract:     row.ContractID,
+		MetadataJSON: row.Metadata,
+		Size:         int64(row.Size),
+		CreatedAt:    fromMillis(row.CreatedAt),
 	}
 }

@@ -179,7 +179,7 @@ func TestFilesTour(t *testing.T) {
 		tr.fillLibrary()
 		tr.open("/files")
 		tr.check("files")
-		tr.open("/files?page=2")
+		tr.Click("next")
 		tr.check("files second page")
 		tr.open("/files?q=nothing+like+it")
 		tr.check("files none")
@@ -194,6 +194,33 @@ func TestFilesTour(t *testing.T) {
 		tr.check("activity check unknown")
 		tr.open("/no/such/page")
 		tr.check("error not found")
+	})
+}
+
+// TestFileSearchTour searches more files than one page looks at.
+func TestFileSearchTour(t *testing.T) {
+	inEachLanguage(t, func(tr *tour) {
+		tr.fillLibrary()
+		monitor := tr.register("Home Monitor")
+		tr.open(monitor.AuthorizeURL(tr.callback))
+		tr.Click("allow")
+		token := monitor.Exchange(tr.atCallback())
+		measured := wire.RawMetadata{MIMEType: "application/fhir+json", Reference: []string{"Weight"}}
+		monitor.AddFiles(token, 2000, 12*time.Hour, measured)
+		tr.open("/files")
+		tr.enter(webtest.Anna, webtest.Password) // years later
+		tr.Click("sign-in")
+		tr.check("files of two apps")
+		tr.open("/files?q=blood")
+		tr.check("files search begun")
+		tr.Click("next")
+		tr.check("files search found")
+		tr.Click("previous")
+		tr.check("files search back")
+		tr.open("/files?q=weight")
+		tr.check("files search first page")
+		tr.Click("next")
+		tr.check("files search second page")
 	})
 }
 

@@ -25,7 +25,9 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "file", Value(f.GetFile(Ctx, p.ID, a.File.ID))(t), a.File)
 		Same(t, "content", Value(f.GetContent(Ctx, p.ID, a.File.ID))(t), a.Content)
 		Same(t, "number of files", Value(f.CountFiles(Ctx, p.ID))(t), 1)
-		Same(t, "files", Value(f.ListFiles(Ctx, p.ID, library.FileCursor{}, 10))(t), []library.File{listed(a.File)})
+		list := Value(f.ListFiles(Ctx, p.ID, library.FileCursor{}, 10))(t)
+		Same(t, "files", list, []library.File{listed(a.File)})
+		Same(t, "decoded", list[0].Decoded(), a.File)
 		Same(t, "grant used", Value(f.GetGrant(Ctx, g.ID))(t).LastUsedAt, Later(time.Minute))
 		e := f.NewestEvent(p.ID)
 		Same(t, "kind of event", e.Kind, library.EventFileAdded)
@@ -163,6 +165,7 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		}
 	})
 	t.Run("lists from a cursor on", testList(open))
+	t.Run("lists the files of an application", testListOfApplication(open))
 	t.Run("notes reads", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p := f.AnyPerson()
@@ -206,22 +209,7 @@ func testList(open func(t *testing.T) Store) func(t *testing.T) {
 
 		for _, limit := range []int{1, 2, 7, 100} {
 			for _, newestFirst := range []bool{false, true} {
-				var got []wire.FileName
-				at := library.FileCursor{NewestFirst: newestFirst}
-				for {
-					page := Value(f.ListFiles(Ctx, p.ID, at, limit))(t)
-					if len(page) > limit {
-						t.Fatalf("a page of %d has %d files", limit, len(page))
-					}
-					if len(page) == 0 {
-						break
-					}
-					for _, file := range page {
-						got = append(got, file.ID)
-					}
-					last := page[len(page)-1]
-					at.CreatedAt, at.ID = last.CreatedAt, last.ID
-				}
+				got := listAll(t, f, p.ID, library.FileCursor{NewestFirst: newestFirst}, limit)
 				if newestFirst {
 					slices.Reverse(got)
 				}
@@ -235,6 +223,63 @@ func testList(open func(t *testing.T) Store) func(t *testing.T) {
 
 // listed returns a file as a list has it.
 func listed(f library.File) library.File {
-	f.MetadataJSON = ""
+	f.Metadata = wire.RawMetadata{}
 	return f
+}
+
+// testListOfApplication has the same list for each of two applications, which push to the same library in turn.
+func testListOfApplication(open func(t *testing.T) Store) func(t *testing.T) {
+	return func(t *testing.T) {
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		var grants []library.Grant
+		want := map[wire.ApplicationID][]wire.FileName{}
+		for range 2 {
+			g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+			grants = append(grants, g)
+		}
+		for i := range 12 {
+			a := newFile(grants[i%2], Later(time.Duration(i/4)*time.Millisecond))
+			a.File.ID = wire.FileName(fmt.Sprintf("%02d", i))
+			Must(t, f.AddFile(Ctx, a))
+			want[a.File.Application] = append(want[a.File.Application], a.File.ID)
+		}
+		for _, g := range grants {
+			for _, limit := range []int{1, 4, 100} {
+				for _, newestFirst := range []bool{false, true} {
+					at := library.FileCursor{NewestFirst: newestFirst, Application: g.Application}
+					got := listAll(t, f, p.ID, at, limit)
+					if newestFirst {
+						slices.Reverse(got)
+					}
+					Same(t, fmt.Sprintf("files by %d, newest first: %t", limit, newestFirst), got, want[g.Application])
+				}
+			}
+		}
+		for _, none := range []wire.ApplicationID{"none", "%", "\x00", "\xff"} {
+			for _, newestFirst := range []bool{false, true} {
+				at := library.FileCursor{NewestFirst: newestFirst, Application: none}
+				Same(t, "files of no application", len(Value(f.ListFiles(Ctx, p.ID, at, 10))(t)), 0)
+			}
+		}
+	}
+}
+
+// listAll lists the ids of all files from a cursor on, so many at a time.
+func listAll(t *testing.T, f *Fixture, id library.ID, at library.FileCursor, limit int) (ids []wire.FileName) {
+	t.Helper()
+	for {
+		page := Value(f.ListFiles(Ctx, id, at, limit))(t)
+		if len(page) > limit {
+			t.Fatalf("a page of %d has %d files", limit, len(page))
+		}
+		if len(page) == 0 {
+			return ids
+		}
+		for _, file := range page {
+			ids = append(ids, file.ID)
+		}
+		last := page[len(page)-1]
+		at.CreatedAt, at.ID = last.CreatedAt, last.ID
+	}
 }

@@ -25,8 +25,28 @@ WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created
     AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 
+-- These two have an index of their own, so that a page of an application's files costs the same whoever else pushes.
+-- name: ListFilesOfApplicationAfter :many
+SELECT * FROM files
+WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
+    AND (created_at, id) > (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+ORDER BY created_at, id LIMIT sqlc.arg(lim);
+
+-- name: ListFilesOfApplicationBefore :many
+SELECT * FROM files
+WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
+    AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
+    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
+
 -- name: CountFiles :one
 SELECT COUNT(*) FROM files WHERE library_id = $1;
+
+-- name: ListPushers :many
+SELECT * FROM applications
+WHERE id IN (SELECT usage.application_id FROM usage WHERE usage.library_id = $1 AND usage.files <> 0)
+ORDER BY created_at, id;
 
 -- name: DeleteContentsOfLibrary :exec
 DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.library_id = $1);

@@ -13,6 +13,10 @@ import (
 // EventKinds are the kinds of events that have a text of their own.
 func EventKinds() []library.EventKind { return slices.Collect(maps.Keys(eventKeys)) }
 
+// FormatPosition and ParsePosition write and read the position in a list that an address has.
+func FormatPosition(at time.Time, id string) string             { return formatPosition(at, id) }
+func ParsePosition(s string) (at time.Time, id string, ok bool) { return parsePosition(s) }
+
 // HasText reports whether a state of a delivery has a text.
 func HasText(s delivery.State) bool { return deliveryStates[s].text != "" }
 

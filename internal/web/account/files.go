@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -25,11 +26,16 @@ type filesPage struct {
 	Application  wire.ApplicationID
 	Applications []library.Application
 	Files        []fileRow
-	// IsFiltered reports that the list may be a part of the files.
-	IsFiltered bool
-	Range      string
+	// IsFiltered reports that the list may be a part of the files, and IsContinued that this is not its first page.
+	IsFiltered, IsContinued bool
+	// Range says which of how many files the page has; empty if that is not known.
+	Range string
+	// Searched says what was searched, if the search goes on at the next or the previous page; empty if not.
+	Searched string
 	// PreviousURL and NextURL are empty if there is no such page.
 	PreviousURL, NextURL string
+	// PreviousIsSearch and NextIsSearch report that nobody has looked yet whether that page has a file.
+	PreviousIsSearch, NextIsSearch bool
 }
 
 // fileRow is a file as a person sees it.
@@ -53,10 +59,10 @@ func (h *Files) List(w http.ResponseWriter, r *http.Request, in *library.SignedI
 	filter := library.FileFilter{
 		Text:        ui.CleanText(query.Get("q")),
 		Application: wire.ApplicationID(query.Get("from")),
-		Page:        ui.ParsePageNumber(query.Get("page")),
+		From:        filePosition(query),
 	}
 	if len(filter.Text) > maxSearch {
-		filter.Text = filter.Text[:maxSearch]
+		filter.Text = strings.ToValidUTF8(filter.Text[:maxSearch], "")
 	}
 	found, err := h.files.ListForPerson(r.Context(), in, filter)
 	if err != nil {
@@ -65,27 +71,77 @@ func (h *Files) List(w http.ResponseWriter, r *http.Request, in *library.SignedI
 	page := &filesPage{
 		Page:   newAccountPage(h.ui, w, r, menuFiles, t.Text("files.h1")),
 		Search: filter.Text, Application: filter.Application, Applications: found.Applications,
-		IsFiltered: filter.Text != "" || filter.Application != "" || filter.Page > 1,
+		IsFiltered: filter.Text != "" || filter.Application != "", IsContinued: found.Newer != nil,
+		PreviousURL: filesURL(filter, found.Newer), NextURL: filesURL(filter, found.Older),
 	}
 	names := applicationNames(found.Applications)
 	for _, file := range found.Files {
-		page.Files = append(page.Files, h.newRow(t, file, names))
+		page.Files = append(page.Files, h.newRow(t, file, names[file.Application]))
 	}
 	if found.Total > library.PageSize {
 		page.Range = t.Text("common.range", "from", found.From, "to", found.To, "total", found.Total)
 	}
-	pageURL := func(number int) string {
-		values := url.Values{"q": {filter.Text}, "from": {string(filter.Application)}, "page": {strconv.Itoa(number)}}
-		return "/files?" + values.Encode()
-	}
-	if filter.Page > 1 && found.Total > 0 {
-		last := (found.Total + library.PageSize - 1) / library.PageSize
-		page.PreviousURL = pageURL(min(filter.Page-1, last))
-	}
-	if found.To > 0 && found.To < found.Total {
-		page.NextURL = pageURL(filter.Page + 1)
+	if part := found.Searched; part != nil {
+		page.Searched = h.searchedText(t, part)
+		page.PreviousIsSearch, page.NextIsSearch = part.Newer, !part.Newer
 	}
 	return h.ui.Render(w, http.StatusOK, "files", page)
+}
+
+// The parameters of an address that say where a page of files begins.
+const (
+	paramOlder  = "before" // the page has the files that are older than the one at this position
+	paramNewer  = "after"
+	paramNumber = "number" // of the file at that position; see [library.FilePosition]
+)
+
+// filePosition reads where a page of files begins. Anything else than a position is the first page, as are the numbers
+// of pages that addresses once had.
+func filePosition(query url.Values) (p library.FilePosition) {
+	for _, name := range []string{paramOlder, paramNewer} {
+		if at, id, ok := parsePosition(query.Get(name)); ok {
+			p = library.FilePosition{CreatedAt: at, ID: wire.FileName(id), Newer: name == paramNewer}
+			if n, err := strconv.ParseInt(query.Get(paramNumber), 10, 32); err == nil && n > 0 {
+				p.Number = int(n)
+			}
+			return p
+		}
+	}
+	return library.FilePosition{}
+}
+
+// filesURL is the address of the page of a list that begins at a position; empty for nil.
+func filesURL(filter library.FileFilter, p *library.FilePosition) string {
+	if p == nil {
+		return ""
+	}
+	values := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	set("q", filter.Text)
+	set("from", string(filter.Application))
+	if p.Number > 0 {
+		set(paramNumber, strconv.Itoa(p.Number))
+	}
+	if p.Newer {
+		set(paramNewer, formatPosition(p.CreatedAt, p.ID))
+	} else {
+		set(paramOlder, formatPosition(p.CreatedAt, p.ID))
+	}
+	return "/files?" + values.Encode()
+}
+
+// searchedText says which part of the files was searched.
+func (h *Files) searchedText(t *ui.Texts, part *library.SearchedPart) string {
+	f := h.ui.Formatter(t)
+	since, until := f.Date(part.Since), f.Date(part.Until)
+	if since == until {
+		return t.Text("files.searched_day", "date", since)
+	}
+	return t.Text("files.searched", "since", since, "until", until)
 }
 
 func applicationNames(list []library.Application) map[wire.ApplicationID]string {
@@ -96,10 +152,11 @@ func applicationNames(list []library.Application) map[wire.ApplicationID]string 
 	return names
 }
 
-func (h *Files) newRow(t *ui.Texts, file library.File, names map[wire.ApplicationID]string) fileRow {
+// newRow returns the row of a file that the application of a name has added; empty if that is not known.
+func (h *Files) newRow(t *ui.Texts, file library.File, application string) fileRow {
 	row := fileRow{
 		ID: file.ID, Name: h.name(t, file), Kind: t.FileKind(file.Metadata.MIMEType),
-		From: ui.CleanText(names[file.Application]), Size: h.ui.Formatter(t).Size(file.Size), AddedAt: file.CreatedAt,
+		From: ui.CleanText(application), Size: h.ui.Formatter(t).Size(file.Size), AddedAt: file.CreatedAt,
 	}
 	for _, label := range file.Metadata.Tags {
 		row.Labels = append(row.Labels, ui.CleanText(label))
@@ -123,15 +180,10 @@ type filePage struct {
 
 // Show shows a file.
 func (h *Files) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	file, err := h.files.GetForPerson(r.Context(), in, wire.FileName(r.PathValue("file")))
+	file, application, err := h.files.GetForPerson(r.Context(), in, wire.FileName(r.PathValue("file")))
 	if err != nil {
 		return err
 	}
-	// The list has the name of the application that added the file.
-	found, err := h.files.ListForPerson(r.Context(), in, library.FileFilter{Application: file.Application})
-	if err != nil {
-		return err
-	}
-	row := h.newRow(ui.BrowserOf(r).Texts, file, applicationNames(found.Applications))
+	row := h.newRow(ui.BrowserOf(r).Texts, file, application.Name)
 	return h.ui.Render(w, http.StatusOK, "file", &filePage{newAccountPage(h.ui, w, r, menuFiles, row.Name), row})
 }

@@ -3,6 +3,7 @@ package account_test
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -68,13 +69,146 @@ func TestFiles(t *testing.T) {
 			t.Errorf("nothing found: %q", got)
 		}
 	})
+	t.Run("addresses of before", func(t *testing.T) {
+		for _, query := range []string{"page=1", "page=2", "page=99", "q=&from=&page=2"} {
+			if p := b.Get("/files?" + query); !strings.Contains(p.Text(), "1 to 20 of 22") || !p.Has("file-"+id) {
+				t.Errorf("%s: %s", query, p.Text())
+			}
+		}
+	})
 	t.Run("malformed addresses", func(t *testing.T) {
-		for _, query := range []string{
-			"page=-1", "page=x", "page=99999999999999999999", "q=%FF%00", "q=" + strings.Repeat("x", 5000),
-		} {
+		for _, query := range malformedQueries {
 			if p := b.Get("/files?" + query); p.Status != http.StatusOK {
 				t.Errorf("%s: %d", query, p.Status)
 			}
+		}
+	})
+}
+
+// malformedQueries are queries of the list that no page has linked to.
+var malformedQueries = []string{
+	"page=-1", "page=x", "page=99999999999999999999", "q=%FF%00", "q=" + strings.Repeat("x", 5000),
+	"q=" + strings.Repeat("%C3%A9", 300), "from=%00", "from=%FF", "from=" + strings.Repeat("x", 5000),
+	"before=", "before=-", "before=1", "before=x-y", "before=-1-a", "before=0-a", "before=9223372036854775807-a",
+	"before=253402300799999-a", "before=1-%00", "before=1-%FF", "before=1-%27", "before=1-..", "after=0-a",
+	"after=253402300799999-zz", "after=1-" + strings.Repeat("a", 129), "before=1-a&after=1-a",
+	"after=0-a&number=-1", "after=0-a&number=99999999999999999999", "after=0-a&number=2147483647",
+	"before=253402300799999-a&number=1&from=%00&q=%00", "before=1&before=2&q=a;b=c&%ZZ",
+}
+
+// newPush returns the browser of a person with so many files, called "note", of an application.
+func newPush(t testing.TB, files int) (w *webtest.World, b *webtest.Browser, clinic *webtest.App, token string) {
+	t.Helper()
+	w = webtest.New(t)
+	clinic = w.Register("Demo Clinic")
+	b, token = w.Allows(webtest.Anna, clinic)
+	clinic.AddFiles(token, files, time.Second, wire.RawMetadata{MIMEType: "text/plain", Reference: []string{"note"}})
+	return w, b, clinic, token
+}
+
+// TestFilePages goes through the pages of a library in which files arrive, both ways.
+func TestFilePages(t *testing.T) {
+	t.Parallel()
+	w, b, clinic, token := newPush(t, 45)
+	p := b.Get("/files")
+	for _, step := range []struct {
+		click, want string
+		arrive      int
+	}{
+		{"", "1 to 20 of 45", 0},
+		{"next", "21 to 40 of 45", 3},
+		{"next", "44 to 48 of 48", 2},
+		{"previous", "26 to 45 of 50", 0},
+		{"previous", "6 to 25 of 50", 0},
+		{"previous", "1 to 20 of 50", 0}, // a whole page, though there are only five newer files
+		{"next", "21 to 40 of 50", 0},
+	} {
+		if step.click != "" {
+			p = p.Click(step.click)
+		}
+		if !strings.Contains(p.Text(), step.want) {
+			t.Fatalf("after %s: want %s: %s", step.click, step.want, p.Text())
+		}
+		for range step.arrive {
+			clinic.Push(token, wire.Descriptor{MIMEType: "text/plain", Reference: []string{"new"}}, "new")
+			w.Clock.Moves(time.Second)
+		}
+	}
+	if p.Has("searched") {
+		t.Error("a list that was not searched says that it was")
+	}
+}
+
+// TestFilesOfApplication lists the files of one application of two, page by page.
+func TestFilesOfApplication(t *testing.T) {
+	t.Parallel()
+	w, b, _, _ := newPush(t, 30)
+	monitor := w.Register("Home Monitor")
+	token := monitor.Exchange(b.Get(monitor.AuthorizeURL(webtest.WebCallback)).Click("allow").Callback())
+	monitor.AddFiles(token, 23, time.Second, wire.RawMetadata{MIMEType: "text/plain", Reference: []string{"measured"}})
+	p := b.Get("/files")
+	if !strings.Contains(p.Text(), "1 to 20 of 53") {
+		t.Errorf("all: %s", p.Text())
+	}
+	action, fields := p.Form("file-search-go")
+	fields.Set("from", string(monitor.Application.ID))
+	p = b.Get(action + "?" + fields.Encode())
+	if !strings.Contains(p.Text(), "1 to 20 of 23") {
+		t.Errorf("first page: %s", p.Text())
+	}
+	p = p.Click("next")
+	if text := p.TextOf("files"); !strings.Contains(p.Text(), "21 to 23 of 23") || strings.Contains(text, "note") {
+		t.Errorf("second page: %s", p.Text())
+	}
+	file := p.Click(strings.Replace(p.FirstTestID("download-"), "download-", "file-", 1))
+	if !strings.Contains(file.Text(), "From Home Monitor") {
+		t.Errorf("file: %s", file.Text())
+	}
+}
+
+// TestSearchManyFiles searches more files than one page looks at.
+func TestSearchManyFiles(t *testing.T) {
+	t.Parallel()
+	_, b, clinic, token := newPush(t, 1)
+	clinic.AddFiles(token, 4500, time.Hour, wire.RawMetadata{MIMEType: "image/png"})
+	b.SignIn("/sign-in", webtest.Anna) // half a year later
+	p := b.Get("/files?q=note")
+	if p.TextOf("files") != "Nothing found yet." || p.Has("previous") ||
+		!strings.HasPrefix(p.TextOf("searched"), "We have searched your files from ") {
+		t.Errorf("first part: %s", p.Text())
+	}
+	if got := p.TextOf("next"); got != "Search older files" {
+		t.Errorf("link %q", got)
+	}
+	p = p.Click("next").Click("next")
+	if !strings.Contains(p.TextOf("files"), "note") || p.Has("next") || p.Has("searched") {
+		t.Errorf("last part: %s", p.Text())
+	}
+	if p = p.Click("previous"); p.TextOf("files") != "Nothing found yet." || p.TextOf("previous") != "Search newer files" {
+		t.Errorf("back: %s", p.Text())
+	}
+}
+
+// FuzzFilesQuery checks that a page answers whatever stands in the query of the list.
+func FuzzFilesQuery(f *testing.F) {
+	for _, query := range malformedQueries {
+		f.Add(query)
+	}
+	_, b, _, _ := newPush(f, 25)
+	next, err := url.Parse(b.Get("/files").Attr("next", "href"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(next.RawQuery)
+	f.Fuzz(func(t *testing.T, query string) {
+		address := (&url.URL{Path: "/files", RawQuery: query}).String()
+		if _, err := url.Parse(address); err != nil {
+			t.Skip("no browser sends this")
+		}
+		browser := *b
+		browser.T = t
+		if p := browser.Get(address); p.Status >= http.StatusInternalServerError {
+			t.Errorf("%q: %d", query, p.Status)
 		}
 	})
 }

@@ -193,6 +193,12 @@ func (a *App) Push(accessToken string, d wire.Descriptor, content string) librar
 	return carreltest.Must(a.contract.GrantOfToken(accessToken).PushesAs(&d, []byte(content)))(a.w.T)
 }
 
+// AddFiles adds many files to the database alone; see [carreltest.Grant.AddsFiles].
+func (a *App) AddFiles(accessToken string, number int, newer time.Duration, m wire.RawMetadata) {
+	a.w.T.Helper()
+	a.contract.GrantOfToken(accessToken).AddsFiles(number, newer, m)
+}
+
 // Send sends resources of the given types to a provider.
 func (a *App) Send(accessToken string, account wire.AccountID, types ...string) delivery.Delivery {
 	a.w.T.Helper()

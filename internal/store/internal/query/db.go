@@ -549,6 +549,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesBeforeStmt, err = db.PrepareContext(ctx, listFilesBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesBefore: %w", err)
 	}
+	if q.listFilesOfApplicationAfterStmt, err = db.PrepareContext(ctx, listFilesOfApplicationAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfApplicationAfter: %w", err)
+	}
+	if q.listFilesOfApplicationBeforeStmt, err = db.PrepareContext(ctx, listFilesOfApplicationBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfApplicationBefore: %w", err)
+	}
 	if q.listFilesOfNoLibraryStmt, err = db.PrepareContext(ctx, listFilesOfNoLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesOfNoLibrary: %w", err)
 	}
@@ -590,6 +596,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
+	}
+	if q.listPushersStmt, err = db.PrepareContext(ctx, listPushers); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPushers: %w", err)
 	}
 	if q.listRefusalsStmt, err = db.PrepareContext(ctx, listRefusals); err != nil {
 		return nil, fmt.Errorf("error preparing query ListRefusals: %w", err)
@@ -1762,6 +1771,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesBeforeStmt: %w", cerr)
 		}
 	}
+	if q.listFilesOfApplicationAfterStmt != nil {
+		if cerr := q.listFilesOfApplicationAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfApplicationAfterStmt: %w", cerr)
+		}
+	}
+	if q.listFilesOfApplicationBeforeStmt != nil {
+		if cerr := q.listFilesOfApplicationBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfApplicationBeforeStmt: %w", cerr)
+		}
+	}
 	if q.listFilesOfNoLibraryStmt != nil {
 		if cerr := q.listFilesOfNoLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listFilesOfNoLibraryStmt: %w", cerr)
@@ -1830,6 +1849,11 @@ func (q *Queries) Close() error {
 	if q.listPendingConnectionsStmt != nil {
 		if cerr := q.listPendingConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
+		}
+	}
+	if q.listPushersStmt != nil {
+		if cerr := q.listPushersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPushersStmt: %w", cerr)
 		}
 	}
 	if q.listRefusalsStmt != nil {
@@ -2531,6 +2555,8 @@ type Queries struct {
 	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
+	listFilesOfApplicationAfterStmt              *sql.Stmt
+	listFilesOfApplicationBeforeStmt             *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listFilesOfNoStorageStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
@@ -2545,6 +2571,7 @@ type Queries struct {
 	listOldestAuthRequestsStmt                   *sql.Stmt
 	listOldestStoragesStmt                       *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
+	listPushersStmt                              *sql.Stmt
 	listRefusalsStmt                             *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
 	listSealedConnectionsStmt                    *sql.Stmt
@@ -2823,6 +2850,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
+		listFilesOfApplicationAfterStmt:              q.listFilesOfApplicationAfterStmt,
+		listFilesOfApplicationBeforeStmt:             q.listFilesOfApplicationBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listFilesOfNoStorageStmt:                     q.listFilesOfNoStorageStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
@@ -2837,6 +2866,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
 		listOldestStoragesStmt:                       q.listOldestStoragesStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
+		listPushersStmt:                              q.listPushersStmt,
 		listRefusalsStmt:                             q.listRefusalsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
 		listSealedConnectionsStmt:                    q.listSealedConnectionsStmt,
