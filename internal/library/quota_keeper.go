@@ -220,9 +220,9 @@ func (k *quotaKeeper) usageOf(ctx context.Context, id wire.ApplicationID) (*appl
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sumTimeout)
 	defer cancel()
-	began := time.Now()
+	began := k.now()
 	list, err := k.store.SumUsage(ctx, id)
-	took := time.Since(began)
+	took := k.now().Sub(began)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err != nil && !a.known {
