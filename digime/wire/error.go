@@ -51,6 +51,8 @@ const (
 	CodeServerBusy ErrorCode = "ServerBusy"
 	// CodeStorageFull: the server has no space left at the moment.
 	CodeStorageFull ErrorCode = "StorageFull"
+	// CodeQuotaExceeded: a quota leaves no room for the file.
+	CodeQuotaExceeded ErrorCode = "QuotaExceeded"
 	// CodeInternal: the server has met an error of its own.
 	CodeInternal ErrorCode = "InternalError"
 )

@@ -34,7 +34,8 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 }
 
 // withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
-// If the call fails before that, the nonce is used up afterwards.
+// If the call fails before that, the nonce is used up afterwards, unless there was no room: who goes on to push then
+// makes the server write nothing, and the same request may still be carried out, once.
 func (a *api) withSignedRequestOnce(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		signed, err := a.verify(r)
@@ -42,7 +43,8 @@ func (a *api) withSignedRequestOnce(h signedHandler) handler {
 			return err
 		}
 		err = a.share(r, signed, func() error { return h(w, r, signed) })
-		if errors.Is(err, errBrokenOff) {
+		var full *library.QuotaError
+		if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrStorageFull) || errors.As(err, &full) {
 			return err
 		}
 		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {

@@ -15,6 +15,7 @@ func wireError(err error) *wire.Error {
 	var refusal *library.Refusal
 	var e *wire.Error
 	var body *library.BodyError
+	var full *library.QuotaError
 	switch {
 	case errors.As(err, &refusal):
 		return refusalError(refusal).Because(refusal.Cause)
@@ -22,6 +23,8 @@ func wireError(err error) *wire.Error {
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
 		return serviceAuthorization()
+	case errors.As(err, &full):
+		return quotaExceeded(full).Because(err)
 	case errors.Is(err, library.ErrStorageFull):
 		return storageFull().Because(err)
 	case errors.Is(err, library.ErrBusy), errors.Is(err, library.ErrUnavailable):

@@ -56,6 +56,15 @@ type Config struct {
 	DeleteWait time.Duration
 	// MaxFileSize is the maximum size of a file in bytes; zero for no limit.
 	MaxFileSize int64
+	// Quotas bound what is stored.
+	Quotas library.QuotaConfig
+	// ApplicationPercent bounds what one application stores by a share of the disk of the large contents, where Quotas
+	// has no limit for it; zero for no such limit. See [Config.ApplicationFiles].
+	ApplicationPercent int64
+	// ApplicationFiles is whether ApplicationPercent bounds the number of files, too: each takes room for its metadata.
+	ApplicationFiles bool
+	// FreeSpaceReserve is what pushes leave free on the disks.
+	FreeSpaceReserve Reserve
 	// NoNewLibraries makes the server refuse to create libraries.
 	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
@@ -191,7 +200,10 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
 			Issuer: c.PublicURL, Log: c.Log})
-	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
+	space := newSpaceMonitor(s.folders(), c.FreeSpaceReserve, c.Log)
+	c.Deliveries.Space = space
+	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now,
+		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.quotas(), Space: space, Log: c.Log})
 	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,

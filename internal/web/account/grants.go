@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -315,8 +316,12 @@ func (h *Grants) PostStop(w http.ResponseWriter, r *http.Request, in *library.Si
 // notRevoked says that nothing has ended.
 func (h *Grants) notRevoked(w http.ResponseWriter, r *http.Request, page *revokeGrantPage, cause error) error {
 	h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "error", cause)
-	page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
-	return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", page)
+	key := "revoke.error"
+	if errors.Is(cause, library.ErrStorageFull) {
+		key = "revoke.error_full"
+	}
+	page.Error, page.IsError = page.Texts.Text(key, "app", page.App), true
+	return h.ui.Render(w, ui.StatusOf(w, cause), "revoke-grant", page)
 }
 
 // findGrant finds the grant that the address names, if it is the person's.

@@ -122,6 +122,20 @@ func errorOf(err error) *Error {
 	return PageServerError.Wrap(err)
 }
 
+// StatusOf returns the status for an error that a page of its own shows, and sets Retry-After if waiting helps.
+func StatusOf(w http.ResponseWriter, err error) int {
+	page := errorOf(err).page
+	page.setRetryAfter(w)
+	return page.status
+}
+
+func (p ErrorPage) setRetryAfter(w http.ResponseWriter) {
+	switch p.key {
+	case PageBusy.key, PageUnavailable.key, PageStorageFull.key:
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	}
+}
+
 // retryAfterSeconds is how long a person is asked to wait when the server is busy.
 const retryAfterSeconds = 10
 
@@ -157,7 +171,7 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error,
 	data.Text = t.Text(pageError.page.key+".text", args...)
 	switch pageError.page.key {
 	case PageBusy.key, PageUnavailable.key, PageStorageFull.key:
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		pageError.page.setRetryAfter(w)
 		data.RetryURL = data.URL
 	case PageServerError.key, PageBadForm.key, PageStaleForm.key, PageBadFile.key, PageCookiesBlocked.key:
 		data.RetryURL = data.URL
