@@ -21,6 +21,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
 // ErrNotFound is returned if a source does not exist.
@@ -133,7 +134,8 @@ func (c *Catalogue) Offers(source int, push bool, sample string) bool {
 		if push && !s.Push || !push && !s.Pull {
 			return false
 		}
-		if _, has := s.SampleDataSets[sample]; sample != "" {
+		if sample != "" {
+			_, has := sampledata.Find(s.SampleData, sample)
 			return has && s.HasSampleData()
 		}
 		return s.Connectable() || s.HasSampleData()
@@ -147,14 +149,18 @@ func (c *Catalogue) Offers(source int, push bool, sample string) bool {
 }
 
 // SampleDataSets returns the sample data sets that a source can be connected with, by
-// id. The map may be empty.
+// id. They are the sets of its collection in [sampledata], in English. The map may be empty.
 func (c *Catalogue) SampleDataSets(source int) (map[string]wire.SampleDataSet, error) {
 	s, err := c.Get(source)
 	if err != nil {
 		return nil, err
 	}
+	sets := map[string]wire.SampleDataSet{}
 	if !s.HasSampleData() {
-		return map[string]wire.SampleDataSet{}, nil
+		return sets, nil
 	}
-	return s.SampleDataSets, nil
+	for _, set := range sampledata.Sets(s.SampleData) {
+		sets[set.ID] = wire.SampleDataSet{Name: set.Name.EN, Description: set.Description.EN}
+	}
+	return sets, nil
 }
