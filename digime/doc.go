@@ -46,9 +46,9 @@
 //
 // # Storages
 //
-// An application can keep files of its own for a person, such as settings, in a [Storage]. The client encrypts them with
-// the key of the contract. [Contract.CreateStorage] makes a storage, the Storage of [AuthorizeOptions] lets the person
-// allow it, and [User.GetStorage] finds it.
+// An application can keep files of its own for a person, such as settings, in a [Storage]. The client encrypts them
+// with the key of the contract. [Contract.CreateStorage] makes a storage, the Storage of [AuthorizeOptions] lets the
+// person allow it, and [User.GetStorage] finds it.
 //
 // # Memory
 //

@@ -134,7 +134,8 @@ func afterApplication(path, application string) string {
 }
 
 // DeleteFile deletes a file. If there is none with this path, but a folder, a Carrel deletes the folder with all that
-// is in it, as the protocol has it. [ErrNotFound] says that there is neither.
+// is in it, as the protocol has it. [ErrNotFound] says that there is neither: also if the call was repeated after an
+// error of the network, and its first attempt has deleted the file.
 func (s *Storage) DeleteFile(ctx context.Context, path string) error {
 	cl, err := s.fileCall(http.MethodDelete, path)
 	if err == nil {
