@@ -10,7 +10,7 @@ DELIVERIES ?= 10000
 LOAD ?= 30
 BENCH ?= .
 
-.PHONY: help build test lint fmt tidy generate fhir fuzz attack bench crash deliveries load release
+.PHONY: help build test race lint fmt tidy generate fhir fuzz attack bench crash deliveries load release
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ build: ## Build bin/carrel, a static binary
 
 test: ## Run all tests; as root on Debian, first install what they need
 	scripts/test
+
+race: ## Run all tests of both modules with the race detector
+	scripts/install-test-tools
+	scripts/race
 
 lint: ## Check format, modules, code and scripts
 	scripts/lint

@@ -18,4 +18,6 @@ type Application struct {
 	CreatedAt time.Time
 	// DisabledAt is when the operator disabled it; zero if it is enabled.
 	DisabledAt time.Time
+	// Quota bounds what it stores in all libraries.
+	Quota QuotaOverride
 }

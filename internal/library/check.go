@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -48,20 +47,38 @@ type CheckStore interface {
 	// numbers, or a number that is no time in one with times. It names the table, the key and the column, of some
 	// rows for each column.
 	ListImpossible(ctx context.Context) ([]string, error)
+	// ListUsageFaults lists where the usage of a library is not the sum over its files.
+	ListUsageFaults(ctx context.Context, id ID, limit int) ([]UsageFault, error)
+	// RecountUsage makes the usage of a library the sum over its files.
+	RecountUsage(ctx context.Context, id ID) error
+	// ListUsageOfNoLibrary lists the ids of usage that belongs to no library.
+	ListUsageOfNoLibrary(ctx context.Context, after ID, limit int) ([]ID, error)
 	// ListFilesOfNoLibrary and ListContentsOfNoFile list rows that belong to nothing.
 	ListFilesOfNoLibrary(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
 	ListContentsOfNoFile(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error)
 }
 
+// UsageFault is a difference between what an application has stored in a library with a contract, and what is counted.
+type UsageFault struct {
+	Application wire.ApplicationID
+	Contract    wire.ContractID
+	Stored      Used // the sum over the files
+	Counted     Used
+}
+
 // Checker compares everything that is stored with what this server has written, without the key of
 // any library. It reads a part at a time, so that a server may run beside it.
 type Checker struct {
-	Store   CheckStore
-	Blobs   Blobs
+	Store CheckStore
+	Blobs Blobs
+	// Owners know the contents that are not those of files in libraries.
+	Owners  []ContentOwner
 	Keyring *seal.Keyring
 	Now     func() time.Time
 	// AllContents reads large contents as well; otherwise only their lengths are compared.
 	AllContents bool
+	// Recount makes the usage of a library right where it differs.
+	Recount bool
 	// Report is called with each fault.
 	Report func(fault string)
 	// More are further checks, of other packages.
@@ -79,6 +96,8 @@ type CheckSummary struct {
 	// length are compared.
 	Older  int
 	Faults int
+	// Recounted are the libraries whose usage was counted anew.
+	Recounted int
 	// NotAdopted says that no server of this version has started on the database yet, so that its
 	// libraries have no bindings.
 	NotAdopted bool
@@ -216,6 +235,13 @@ func (c *Checker) checkRowsOfNothing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = eachID(ctx, c.Store.ListUsageOfNoLibrary, func(id ID) error {
+		c.fault(fmt.Sprintf("usage of library %s: there is no such library", id))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return eachID(ctx, c.Store.ListContentsOfNoFile, func(id wire.FileName) error {
 		c.fault(fmt.Sprintf("content of file %s: there is no such file", id))
 		return nil
@@ -229,8 +255,7 @@ func (c *Checker) checkBlobs(ctx context.Context) error {
 		if c.Now().Sub(at) < orphanAge {
 			return nil
 		}
-		owner, file, _ := strings.Cut(key, "/")
-		has, err := c.Store.HasFile(ctx, ID(owner), wire.FileName(file))
+		has, err := hasContent(ctx, c.Owners, key, c.Store.HasFile)
 		if err == nil && !has {
 			c.fault(fmt.Sprintf("content %s: there is no such file", key))
 		}
@@ -264,6 +289,9 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	case n > 0:
 		l.add("activity: %d events stand before the first", n)
 	}
+	if err := l.checkUsage(ctx); err != nil {
+		return err
+	}
 	files, err := l.Store.CountFiles(ctx, l.id)
 	if err != nil {
 		return err
@@ -274,6 +302,23 @@ func (l *libraryCheck) run(ctx context.Context) error {
 	if files > l.arrivals {
 		return l.findStrangers(ctx)
 	}
+	return nil
+}
+
+// checkUsage compares the usage of the library with its files.
+func (l *libraryCheck) checkUsage(ctx context.Context) error {
+	faults, err := l.Store.ListUsageFaults(ctx, l.id, checkPage)
+	for _, f := range faults {
+		l.add("usage of application %s, contract %s: %d files with %d bytes are counted, and %d with %d are stored",
+			f.Application, f.Contract, f.Counted.Files, f.Counted.Bytes, f.Stored.Files, f.Stored.Bytes)
+	}
+	if err != nil || len(faults) == 0 || !l.Recount {
+		return err
+	}
+	if err := l.Store.RecountUsage(ctx, l.id); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("recount usage: %w", err)
+	}
+	l.summary.Recounted++
 	return nil
 }
 

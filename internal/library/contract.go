@@ -46,6 +46,8 @@ type Contract struct {
 	ExpiresAt time.Time
 	// DisabledAt is when the operator disabled it; zero if it is enabled.
 	DisabledAt time.Time
+	// Quota bounds what is stored with it in all libraries.
+	Quota QuotaOverride
 }
 
 // Allowed returns a hash of what the contract allows its application: the access type, the scope, and

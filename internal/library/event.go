@@ -35,10 +35,12 @@ const (
 	EventFileAdded      EventKind = "file.added"
 	EventFileRead       EventKind = "file.read"
 	EventFileDownloaded EventKind = "file.downloaded"
-	EventConnected      EventKind = "account.connected"
-	EventNotConnected   EventKind = "account.refused"
-	EventAccountEnded   EventKind = "account.ended"
-	EventDisconnected   EventKind = "account.removed"
+	// EventNoRoom says that a quota left no room for a file that an application pushed.
+	EventNoRoom       EventKind = "file.no_room"
+	EventConnected    EventKind = "account.connected"
+	EventNotConnected EventKind = "account.refused"
+	EventAccountEnded EventKind = "account.ended"
+	EventDisconnected EventKind = "account.removed"
 	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
 	// use it.
 	EventNotAllowed   EventKind = "account.dropped"
@@ -46,7 +48,13 @@ const (
 	EventSentRefused  EventKind = "sent.refused"
 	EventSentUnknown  EventKind = "sent.unknown"
 	EventSentGivenUp  EventKind = "sent.given_up"
-	EventTampered     EventKind = "library.tampered"
+	// EventStorageConnected says that an application has got a storage, and the others that all files in it were
+	// deleted: by the person, or by the application. Single files are not in the activity: an application may change
+	// them at any moment, and the person can open none of them.
+	EventStorageConnected    EventKind = "storage.connected"
+	EventStorageDeleted      EventKind = "storage.deleted"
+	EventStorageDeletedByApp EventKind = "storage.deleted_by_app"
+	EventTampered            EventKind = "library.tampered"
 )
 
 // Event is one entry of a library's activity. Entries are chained by hash.
@@ -86,6 +94,8 @@ type EventDetails struct {
 	// Metadata is the hash of what is stored in the clear about a file that has arrived, in
 	// hexadecimal, so that a change is seen without the key of the library.
 	Metadata string `json:"metadata,omitempty"`
+	// Quota is the one that left no room for a file.
+	Quota QuotaKind `json:"quota,omitempty"`
 }
 
 // Marshal returns the JSON text of the details, as it is stored and hashed.

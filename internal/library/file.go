@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -83,10 +84,12 @@ type Content struct {
 
 // FileStore stores files: their metadata, and their content if it is small.
 type FileStore interface {
-	// AddFile adds a file, its content and its event, marks the grant as used at the event's
-	// time unless it was used within the minute before, and uses the nonce up, if one is given.
+	UsageStore
+	// AddFile adds a file, its content and its event, counts it in the usage, marks the grant as used at the
+	// event's time unless it was used within the minute before, and uses the nonce up, if one is given.
 	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been
-	// revoked, the token has ended, or the library was shut or deleted, and ErrExists if the id is taken.
+	// revoked, the token has ended, or the library was shut or deleted, ErrExists if the id is taken, and a
+	// [*QuotaError] if the library would have more than the quota allows.
 	AddFile(ctx context.Context, a NewFile) error
 	// GetFile and GetContent return what AddFile was given, with the same MetadataJSON byte by byte, and
 	// ErrNotFound for a file of another library.
@@ -113,6 +116,8 @@ type NewFile struct {
 	Token seal.Hash
 	Nonce *Nonce
 	Event Event
+	// Quota is that of the library.
+	Quota Quota
 }
 
 // FileCursor is a position in a library's list of files, which is ordered by CreatedAt and then
@@ -132,6 +137,19 @@ const InlineLimit = 64 << 10
 type FileConfig struct {
 	// MaxSize is the largest file that may be pushed, in bytes; 0 means no limit.
 	MaxSize int64
+	// Quotas bound what is stored.
+	Quotas QuotaConfig
+	// Space is asked before content is stored, and while it is; nil for disks that are never full.
+	Space FreeSpace
+	// Log gets a line when a quota refuses pushes; nil discards it.
+	Log *slog.Logger
+}
+
+// FreeSpace knows the disks on which content is stored. It is asked often.
+type FreeSpace interface {
+	// Check returns an error that matches [ErrStorageFull] if a disk has no more space than is reserved for what is
+	// not pushed.
+	Check() error
 }
 
 // Files manages what is in libraries.
@@ -144,6 +162,7 @@ type Files struct {
 	now      func() time.Time
 	config   FileConfig
 	buffers  sync.Pool
+	quotas   *quotaKeeper
 }
 
 // NewFiles returns the files that are stored in store and blobs.
@@ -164,6 +183,7 @@ func NewFiles(
 		events:   events,
 		now:      now,
 		config:   config,
+		quotas:   newQuotaKeeper(store, now, config),
 		buffers:  sync.Pool{New: func() any { return new([InlineLimit + 1]byte) }},
 	}
 }

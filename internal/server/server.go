@@ -25,6 +25,7 @@ import (
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/web"
 )
@@ -56,6 +57,19 @@ type Config struct {
 	DeleteWait time.Duration
 	// MaxFileSize is the maximum size of a file in bytes; zero for no limit.
 	MaxFileSize int64
+	// StorageQuota bounds the storage of an application for a person; zero for no limit.
+	StorageQuota storage.Quota
+	// CloudTokensOnce refuses a token of the file storage that was used before.
+	CloudTokensOnce bool
+	// Quotas bound what is stored.
+	Quotas library.QuotaConfig
+	// ApplicationPercent bounds what one application stores by a share of the disk of the large contents, where Quotas
+	// has no limit for it; zero for no such limit. See [Config.ApplicationFiles].
+	ApplicationPercent int64
+	// ApplicationFiles is whether ApplicationPercent bounds the number of files, too: each takes room for its metadata.
+	ApplicationFiles bool
+	// FreeSpaceReserve is what pushes leave free on the disks.
+	FreeSpaceReserve Reserve
 	// NoNewLibraries makes the server refuse to create libraries.
 	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
@@ -96,6 +110,7 @@ type Server struct {
 	Consents *library.Consents
 	Files    *library.Files
 	Activity *library.Activity
+	Storages *storage.Storages
 
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
@@ -194,7 +209,10 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
 			Issuer: c.PublicURL, Log: c.Log})
-	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
+	space := newSpaceMonitor(s.folders(), c.FreeSpaceReserve, c.Log)
+	c.Deliveries.Space = space
+	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now,
+		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.quotas(), Space: space, Log: c.Log})
 	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,
@@ -208,15 +226,19 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		c.PublicURL+web.ProviderReturnPath,
 	)
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
-	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now, Log: c.Log}
+	s.Storages = storage.New(db, disk, s.Consents, c.Now,
+		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize, Space: space})
+	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk,
+		Owners: []library.ContentOwner{storage.Contents{Store: db}}, Now: c.Now, Log: c.Log}
 
 	s.maxConnections, s.maxPerAddress = connectionLimits(c, maxOpenFiles())
 	requests := httpserve.NewRequestLimit(s.maxPerAddress)
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
+		Storages: s.Storages, CloudTokensOnce: c.CloudTokensOnce,
 		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
-		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources,
+		Connections: s.Connections, Deliveries: s.Deliveries, Storages: s.Storages, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Requests: requests,
 		IdleTimeout: c.IdleTimeout, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(protocol, pages, public.Scheme == "https")
@@ -348,6 +370,8 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 		return s.config.removeTemporaryKeyrings()
 	})
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
+	every(expiredInterval, "delete expired storages", s.Storages.SweepExpired)
+	every(eraseInterval, "remove contents of storages", s.Storages.RemoveContents)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
 	every(sweepInterval, "end accounts without a grant", s.Connections.EndUngranted)

@@ -20,6 +20,8 @@ func (db *DB) AddApplication(ctx context.Context, a library.Application) error {
 			Checked:    query.Flag(a.Checked),
 			CreatedAt:  toMillis(a.CreatedAt),
 			DisabledAt: toMillis(a.DisabledAt),
+			QuotaFiles: query.Number(a.Quota.Files),
+			QuotaBytes: query.Number(a.Quota.Bytes),
 		})
 	})
 }
@@ -58,6 +60,8 @@ func (db *DB) AddContract(ctx context.Context, contract library.Contract) error 
 			DeletesLibrary:  query.Flag(contract.DeletesLibrary),
 			OldPublicKey:    validText(contract.OldPublicKey),
 			OldKeyExpiresAt: toMillis(contract.OldKeyExpiresAt),
+			QuotaFiles:      query.Number(contract.Quota.Files),
+			QuotaBytes:      query.Number(contract.Quota.Bytes),
 		})
 	})
 }
@@ -139,6 +143,7 @@ func application(row query.Application) library.Application {
 		Checked:    bool(row.Checked),
 		CreatedAt:  fromMillis(row.CreatedAt),
 		DisabledAt: fromMillis(row.DisabledAt),
+		Quota:      library.QuotaOverride{Files: int64(row.QuotaFiles), Bytes: int64(row.QuotaBytes)},
 	}
 }
 
@@ -159,6 +164,7 @@ func toContract(row query.Contract) (library.Contract, error) {
 		DeletesLibrary:  bool(row.DeletesLibrary),
 		OldPublicKey:    row.OldPublicKey,
 		OldKeyExpiresAt: fromMillis(row.OldKeyExpiresAt),
+		Quota:           library.QuotaOverride{Files: int64(row.QuotaFiles), Bytes: int64(row.QuotaBytes)},
 	}
 	if err := decode(row.RedirectURIs, &contract.RedirectURIs); err != nil {
 		return library.Contract{}, err

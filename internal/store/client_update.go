@@ -37,6 +37,9 @@ func (db *DB) UpdateApplication(ctx context.Context, was, a library.Application)
 			Name:    validText(a.Name),
 			About:   validText(a.About),
 			Checked: query.Flag(a.Checked),
+
+			QuotaFiles: query.Number(a.Quota.Files),
+			QuotaBytes: query.Number(a.Quota.Bytes),
 		})
 	})
 }
@@ -78,6 +81,8 @@ func (db *DB) UpdateContract(ctx context.Context, was, contract library.Contract
 			DeletesLibrary:  query.Flag(contract.DeletesLibrary),
 			OldPublicKey:    validText(contract.OldPublicKey),
 			OldKeyExpiresAt: toMillis(contract.OldKeyExpiresAt),
+			QuotaFiles:      query.Number(contract.Quota.Files),
+			QuotaBytes:      query.Number(contract.Quota.Bytes),
 		})
 	})
 }

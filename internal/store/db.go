@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -47,6 +48,8 @@ var _ interface {
 	delivery.ConnectionStore
 	delivery.QueueStore
 	delivery.CheckStore
+	storage.Store
+	storage.CheckStore
 	library.CheckStore
 	library.Sweeper
 	library.RebindStore

@@ -30,8 +30,17 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		SealedKey: added.Content.Key,
 		Data:      added.Content.Inline,
 	}
+	usage := query.AddUsageParams{
+		LibraryID:     file.LibraryID,
+		ApplicationID: file.ApplicationID,
+		ContractID:    file.ContractID,
+		Bytes:         file.Size,
+	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
 		if err := db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event); err != nil {
+			return err
+		}
+		if err := addUsage(ctx, q, usage, added.Quota); err != nil {
 			return err
 		}
 		if err := q.AddFile(ctx, file); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/account"
 	"github.com/carrelhq/carrel/internal/web/onboarding"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -27,6 +28,8 @@ type Config struct {
 	// Connections and Deliveries are those at providers. Browsers come back from there to [ProviderReturnPath].
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	// Storages are the files that applications keep for people.
+	Storages *storage.Storages
 	// Catalogue is what people choose providers from.
 	Catalogue *catalogue.Catalogue
 
@@ -99,7 +102,7 @@ func routes(u *ui.UI, c Config) []route {
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
-		Connections: c.Connections, Deliveries: c.Deliveries, DeleteWait: c.DeleteWait,
+		Connections: c.Connections, Deliveries: c.Deliveries, Storages: c.Storages, DeleteWait: c.DeleteWait,
 	})
 	return []route{
 		// An application's request: one address for all its pages.
@@ -143,6 +146,8 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /grants/{grant}/stop", signIn.RequireReady(accountPages.Grants.PostRevoke)},
 		{"GET /grants/app/{application}/stop", signIn.RequireReady(accountPages.Grants.ShowStop)},
 		{"POST /grants/app/{application}/stop", signIn.RequireReady(accountPages.Grants.PostStop)},
+		{"GET /grants/app/{application}/storage", signIn.RequireReady(accountPages.Grants.ShowDeleteStorage)},
+		{"POST /grants/app/{application}/storage", signIn.RequireReady(accountPages.Grants.PostDeleteStorage)},
 		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
 		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
 		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},

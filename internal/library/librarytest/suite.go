@@ -53,6 +53,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Limits", TestLimits},
 		{"Accounts", TestAccounts},
 		{"Files", TestFiles},
+		{"Usage", TestUsage},
 		{"Events", TestEvents},
 		{"Sweeper", TestSweeper},
 	} {

@@ -1,11 +1,12 @@
 -- name: AddApplication :exec
-INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at, quota_files, quota_bytes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
-    grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+    grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at,
+    quota_files, quota_bytes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
 -- name: GetClient :one
 SELECT sqlc.embed(applications), sqlc.embed(contracts)
@@ -40,7 +41,8 @@ UPDATE contracts SET disabled_at = disabled_at WHERE id = $1;
 SELECT * FROM applications WHERE id = $1;
 
 -- name: UpdateApplication :exec
-UPDATE applications SET name = sqlc.arg(name), about = sqlc.arg(about), checked = sqlc.arg(checked)
+UPDATE applications SET name = sqlc.arg(name), about = sqlc.arg(about), checked = sqlc.arg(checked),
+    quota_files = sqlc.arg(quota_files), quota_bytes = sqlc.arg(quota_bytes)
 WHERE id = sqlc.arg(id);
 
 -- name: UpdateContract :exec
@@ -48,5 +50,6 @@ UPDATE contracts SET access = sqlc.arg(access), public_key = sqlc.arg(public_key
     redirect_uris = sqlc.arg(redirect_uris), scope = sqlc.arg(scope), purpose = sqlc.arg(purpose),
     terms = sqlc.arg(terms), privacy = sqlc.arg(privacy), grant_for = sqlc.arg(grant_for),
     expires_at = sqlc.arg(expires_at), deletes_library = sqlc.arg(deletes_library),
-    old_public_key = sqlc.arg(old_public_key), old_key_expires_at = sqlc.arg(old_key_expires_at)
+    old_public_key = sqlc.arg(old_public_key), old_key_expires_at = sqlc.arg(old_key_expires_at),
+    quota_files = sqlc.arg(quota_files), quota_bytes = sqlc.arg(quota_bytes)
 WHERE id = sqlc.arg(id);

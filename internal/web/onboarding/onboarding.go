@@ -283,6 +283,8 @@ func answerError(err error, in *library.SignedIn, flow *requestFlow) error {
 		return ui.PageLinkUsed.Wrap(err).For(flow.request)
 	case errors.Is(err, library.ErrWrongPerson):
 		return wrongPerson(flow.request, in, err)
+	case errors.Is(err, library.ErrStorageGone):
+		return ui.PageUnknownStorage.Wrap(err).For(flow.request)
 	}
 	return ui.WithRequest(err, flow.request)
 }

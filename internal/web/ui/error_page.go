@@ -29,6 +29,8 @@ var (
 	PageWrongPerson    = ErrorPage{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
 	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
+	// PageUnknownStorage is for a storage that has expired, or is somebody else's.
+	PageUnknownStorage = ErrorPage{"error.storage", http.StatusForbidden, library.CallbackInitializeCheckFail}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
 	PageBadForm = ErrorPage{"error.form", http.StatusForbidden, ""}
 	// PageOtherLogin is for a form of a page that was shown to another login, and PageStaleForm for one whose browser

@@ -13,8 +13,8 @@ import (
 )
 
 const addApplication = `-- name: AddApplication :exec
-INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO applications (id, name, partner_id, about, checked, created_at, disabled_at, quota_files, quota_bytes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type AddApplicationParams struct {
@@ -25,6 +25,8 @@ type AddApplicationParams struct {
 	Checked    Flag
 	CreatedAt  Number
 	DisabledAt Number
+	QuotaFiles Number
+	QuotaBytes Number
 }
 
 func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) error {
@@ -36,14 +38,17 @@ func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) 
 		arg.Checked,
 		arg.CreatedAt,
 		arg.DisabledAt,
+		arg.QuotaFiles,
+		arg.QuotaBytes,
 	)
 	return err
 }
 
 const addContract = `-- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
-    grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at,
+    quota_files, quota_bytes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 `
 
 type AddContractParams struct {
@@ -63,6 +68,8 @@ type AddContractParams struct {
 	DeletesLibrary  Flag
 	OldPublicKey    string
 	OldKeyExpiresAt Number
+	QuotaFiles      Number
+	QuotaBytes      Number
 }
 
 func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error {
@@ -83,6 +90,8 @@ func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error 
 		arg.DeletesLibrary,
 		arg.OldPublicKey,
 		arg.OldKeyExpiresAt,
+		arg.QuotaFiles,
+		arg.QuotaBytes,
 	)
 	return err
 }
@@ -114,7 +123,7 @@ func (q *Queries) DisableContract(ctx context.Context, at Number, iD wire.Contra
 }
 
 const getApplication = `-- name: GetApplication :one
-SELECT id, name, partner_id, about, checked, created_at, disabled_at FROM applications WHERE id = $1
+SELECT id, name, partner_id, about, checked, created_at, disabled_at, quota_files, quota_bytes FROM applications WHERE id = $1
 `
 
 func (q *Queries) GetApplication(ctx context.Context, id wire.ApplicationID) (Application, error) {
@@ -128,12 +137,14 @@ func (q *Queries) GetApplication(ctx context.Context, id wire.ApplicationID) (Ap
 		&i.Checked,
 		&i.CreatedAt,
 		&i.DisabledAt,
+		&i.QuotaFiles,
+		&i.QuotaBytes,
 	)
 	return i, err
 }
 
 const getClient = `-- name: GetClient :one
-SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at
+SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, applications.quota_files, applications.quota_bytes, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at, contracts.quota_files, contracts.quota_bytes
 FROM contracts JOIN applications ON applications.id = contracts.application_id
 WHERE contracts.id = $1
 `
@@ -154,6 +165,8 @@ func (q *Queries) GetClient(ctx context.Context, id wire.ContractID) (GetClientR
 		&i.Application.Checked,
 		&i.Application.CreatedAt,
 		&i.Application.DisabledAt,
+		&i.Application.QuotaFiles,
+		&i.Application.QuotaBytes,
 		&i.Contract.ID,
 		&i.Contract.ApplicationID,
 		&i.Contract.Access,
@@ -170,12 +183,14 @@ func (q *Queries) GetClient(ctx context.Context, id wire.ContractID) (GetClientR
 		&i.Contract.DeletesLibrary,
 		&i.Contract.OldPublicKey,
 		&i.Contract.OldKeyExpiresAt,
+		&i.Contract.QuotaFiles,
+		&i.Contract.QuotaBytes,
 	)
 	return i, err
 }
 
 const listApplications = `-- name: ListApplications :many
-SELECT id, name, partner_id, about, checked, created_at, disabled_at FROM applications ORDER BY created_at, id
+SELECT id, name, partner_id, about, checked, created_at, disabled_at, quota_files, quota_bytes FROM applications ORDER BY created_at, id
 `
 
 func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
@@ -195,6 +210,8 @@ func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
 			&i.Checked,
 			&i.CreatedAt,
 			&i.DisabledAt,
+			&i.QuotaFiles,
+			&i.QuotaBytes,
 		); err != nil {
 			return nil, err
 		}
@@ -210,7 +227,7 @@ func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
 }
 
 const listContracts = `-- name: ListContracts :many
-SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at FROM contracts
+SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at, quota_files, quota_bytes FROM contracts
 WHERE $1 = '' OR application_id = $1
 ORDER BY created_at, id
 `
@@ -241,6 +258,8 @@ func (q *Queries) ListContracts(ctx context.Context, applicationID interface{}) 
 			&i.DeletesLibrary,
 			&i.OldPublicKey,
 			&i.OldKeyExpiresAt,
+			&i.QuotaFiles,
+			&i.QuotaBytes,
 		); err != nil {
 			return nil, err
 		}
@@ -282,15 +301,18 @@ func (q *Queries) LockContract(ctx context.Context, id wire.ContractID) (int64, 
 }
 
 const updateApplication = `-- name: UpdateApplication :exec
-UPDATE applications SET name = $1, about = $2, checked = $3
-WHERE id = $4
+UPDATE applications SET name = $1, about = $2, checked = $3,
+    quota_files = $4, quota_bytes = $5
+WHERE id = $6
 `
 
 type UpdateApplicationParams struct {
-	Name    string
-	About   string
-	Checked Flag
-	ID      wire.ApplicationID
+	Name       string
+	About      string
+	Checked    Flag
+	QuotaFiles Number
+	QuotaBytes Number
+	ID         wire.ApplicationID
 }
 
 func (q *Queries) UpdateApplication(ctx context.Context, arg UpdateApplicationParams) error {
@@ -298,6 +320,8 @@ func (q *Queries) UpdateApplication(ctx context.Context, arg UpdateApplicationPa
 		arg.Name,
 		arg.About,
 		arg.Checked,
+		arg.QuotaFiles,
+		arg.QuotaBytes,
 		arg.ID,
 	)
 	return err
@@ -308,8 +332,9 @@ UPDATE contracts SET access = $1, public_key = $2,
     redirect_uris = $3, scope = $4, purpose = $5,
     terms = $6, privacy = $7, grant_for = $8,
     expires_at = $9, deletes_library = $10,
-    old_public_key = $11, old_key_expires_at = $12
-WHERE id = $13
+    old_public_key = $11, old_key_expires_at = $12,
+    quota_files = $13, quota_bytes = $14
+WHERE id = $15
 `
 
 type UpdateContractParams struct {
@@ -325,6 +350,8 @@ type UpdateContractParams struct {
 	DeletesLibrary  Flag
 	OldPublicKey    string
 	OldKeyExpiresAt Number
+	QuotaFiles      Number
+	QuotaBytes      Number
 	ID              wire.ContractID
 }
 
@@ -342,6 +369,8 @@ func (q *Queries) UpdateContract(ctx context.Context, arg UpdateContractParams) 
 		arg.DeletesLibrary,
 		arg.OldPublicKey,
 		arg.OldKeyExpiresAt,
+		arg.QuotaFiles,
+		arg.QuotaBytes,
 		arg.ID,
 	)
 	return err

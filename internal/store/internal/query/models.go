@@ -26,6 +26,7 @@ type AccountHandle struct {
 	ContractID    wire.ContractID
 	AccountID     wire.AccountID
 	ExpiresAt     Number
+	Kind          library.HandleKind
 }
 
 type Adoption struct {
@@ -42,6 +43,8 @@ type Application struct {
 	Checked    Flag
 	CreatedAt  Number
 	DisabledAt Number
+	QuotaFiles Number
+	QuotaBytes Number
 }
 
 type AuditEntry struct {
@@ -153,6 +156,8 @@ type Contract struct {
 	DeletesLibrary  Flag
 	OldPublicKey    string
 	OldKeyExpiresAt Number
+	QuotaFiles      Number
+	QuotaBytes      Number
 }
 
 type Delivery struct {
@@ -274,6 +279,34 @@ type SigningKey struct {
 	PublicKey string
 	Private   []byte
 	CreatedAt Number
+}
+
+type Storage struct {
+	ID            library.StorageID
+	ApplicationID wire.ApplicationID
+	LibraryID     library.ID
+	CreatedAt     Number
+	ChangedAt     Number
+	ExpiresAt     Number
+	Files         Number
+	Bytes         Number
+}
+
+type StorageFile struct {
+	ID             string
+	StorageID      library.StorageID
+	Folder         string
+	Name           string
+	OriginalFolder string
+	OriginalName   string
+	Size           Number
+	Sha256         []byte
+	CreatedAt      Number
+}
+
+type StorageRemoval struct {
+	FileID    string
+	StorageID library.StorageID
 }
 
 type Token struct {
