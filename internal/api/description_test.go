@@ -15,8 +15,10 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/docs"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/openapi"
 	"github.com/carrelhq/carrel/internal/openapi/openapitest"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // These tests compare docs/openapi.json with the code of this package. The tests of the calls compare it with the
@@ -36,6 +38,7 @@ type route struct {
 	method, path string
 	// handler is the expression that makes its handler.
 	handler ast.Node
+	cloud   bool
 }
 
 // code is what the files of this package have, without tests.
@@ -73,14 +76,39 @@ func readCode(t *testing.T) code {
 		if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "handle" {
 			pattern := stringOf(t, call.Args[0])
 			method, rest, _ := strings.Cut(pattern, " ")
-			c.routes = append(c.routes, route{method, Base + rest, call.Args[1]})
+			c.routes = append(c.routes, route{method, Base + rest, call.Args[1], false})
 		}
 		return true
 	})
 	if len(c.routes) < 20 {
 		t.Fatalf("found %d routes in New", len(c.routes))
 	}
+	c.readCloud(t)
 	return c
+}
+
+// readCloud reads the calls of the file storage, which are in a table of methods and not in the mux.
+func (c *code) readCloud(t *testing.T) {
+	t.Helper()
+	methods := map[string]string{"MethodGet": "GET", "MethodPost": "POST", "MethodDelete": "DELETE"}
+	found := 0
+	ast.Inspect(c.functions["cloud"], func(n ast.Node) bool {
+		pair, ok := n.(*ast.KeyValueExpr)
+		if !ok {
+			return true
+		}
+		method, ok := pair.Key.(*ast.SelectorExpr)
+		if !ok || methods[method.Sel.Name] == "" {
+			t.Fatalf("a method of the file storage cannot be read")
+		}
+		path := strings.Replace(cloudPattern, "...", "", 1)
+		c.routes = append(c.routes, route{methods[method.Sel.Name], path, pair.Value, true})
+		found++
+		return true
+	})
+	if found == 0 {
+		t.Fatal("found no call of the file storage")
+	}
 }
 
 func stringOf(t *testing.T, e ast.Expr) string {
@@ -187,6 +215,11 @@ var errorsOf = map[string][]*wire.Error{
 	"storageFull":     {storageFull()},
 	"internalError":   {internalError(nil)},
 	"wire.Validation": {wire.Validation("")},
+
+	"quotaExceeded":        {quotaExceeded(&library.QuotaError{})},
+	"storageQuotaExceeded": {storageQuotaExceeded(&storage.QuotaError{})},
+	"noConsent":            {noConsent()},
+	"unauthorized":         {wireError(unauthorized(library.InvalidRequest("")))},
 }
 
 // describedErrors returns the errors of an operation's responses.
@@ -232,10 +265,16 @@ func TestErrorsAreDescribed(t *testing.T) {
 		}
 	}
 	for _, r := range c.routes {
-		path, _ := d.Paths.Get(r.path)
+		path, ok := d.Paths.Get(r.path)
+		if !ok {
+			continue // TestRoutesAreDescribed tells
+		}
 		for _, o := range path.Operations() {
+			if o.Method != r.method && (o.Method != http.MethodHead || r.method != http.MethodGet) {
+				continue
+			}
 			described := describedErrors(t, o)
-			for _, e := range c.errorsOf(r.handler) {
+			for _, e := range c.errorsOf(r) {
 				if !described[e] && neverMade[o.ID] != e {
 					t.Errorf("%s: the code can answer %v, which is not described", o.ID, e)
 				}
@@ -251,8 +290,8 @@ func TestErrorsAreDescribed(t *testing.T) {
 
 // errorsOf returns the errors that the code of a handler can make. Those of the domain are not among them, except for
 // those that each call of a kind can meet.
-func (c code) errorsOf(handler ast.Node) []refusal {
-	names := c.reached(handler)
+func (c code) errorsOf(r route) []refusal {
+	names := c.reached(r.handler)
 	names["serverBusy"], names["internalError"] = true, true // every call
 	if names["withSignedRequest"] || names["withSignedRequestOnce"] {
 		for _, name := range []string{"invalidClient", "badBearer", "replayedNonce", "storageFull"} {
@@ -265,7 +304,18 @@ func (c code) errorsOf(handler ast.Node) []refusal {
 	if names["Require"] || names["withSession"] {
 		names["insufficientScope"] = true
 	}
-	if names["decode"] || names["receive"] || names["readResource"] {
+	if r.cloud {
+		for _, name := range []string{"wire.Validation", "unauthorized", "noConsent", "notFound", "storageFull"} {
+			names[name] = true
+		}
+	}
+	if names["receive"] {
+		names["quotaExceeded"] = true
+	}
+	if names["upload"] {
+		names["storageQuotaExceeded"] = true
+	}
+	if names["upload"] || names["decode"] || names["receive"] || names["readResource"] {
 		names["bodyTooSlow"], names["wire.Validation"], names["tooLarge"] = true, true, true
 	}
 	all := map[refusal]bool{}

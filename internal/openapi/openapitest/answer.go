@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,12 +123,16 @@ func (d *description) find(method, path string) *openapi.Operation {
 	return nil
 }
 
-// matches reports whether a path is one of a template. The variable {path} stands for any number of segments.
+// matches reports whether a path is one of a template. The variable {path} stands for any number of segments. A path of
+// the file storage may have several slashes in a row.
 func matches(template, path string) bool {
+	if isCloud(path) {
+		path = severalSlashes.ReplaceAllString(path, "/")
+	}
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
 	for i, segment := range want {
 		if segment == "{path}" {
-			return len(got) > i
+			return true
 		}
 		if i >= len(got) || segment != got[i] && (!strings.HasPrefix(segment, "{") || got[i] == "") {
 			return false
@@ -144,8 +149,18 @@ func (d *description) checkLost(a Answer) error {
 	if a.Method == http.MethodHead {
 		return nil
 	}
+	if isCloud(a.Path) {
+		return d.checkSchema(reference("CloudError"), a)
+	}
 	return d.checkSchema(reference("ErrorBody"), a)
 }
+
+// isCloud reports whether a path is one of the file storage.
+func isCloud(path string) bool {
+	return strings.HasPrefix("/"+strings.TrimLeft(path, "/"), "/cloud/")
+}
+
+var severalSlashes = regexp.MustCompile("//+")
 
 func reference(name string) *openapi.Schema { return &openapi.Schema{Ref: "#/components/schemas/" + name} }
 

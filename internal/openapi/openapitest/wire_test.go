@@ -72,6 +72,12 @@ var wireTypes = map[string]any{
 	"SampleDataSet":          wire.SampleDataSet{},
 	"ErrorBody":              wire.ErrorBody{},
 	"Error":                  wire.Error{},
+	"CloudClaims":            wire.CloudClaims{},
+	"Storage":                wire.Storage{},
+	"StorageUpload":          wire.StorageUpload{},
+	"StorageEntry":           wire.StorageEntry{},
+	"StorageList":            wire.StorageList{},
+	"CloudError":             wire.CloudError{},
 }
 
 // alwaysSent are members that a type can leave out, and that answers always have.
