@@ -17,7 +17,6 @@ import (
 	"github.com/carrelhq/carrel/docs"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/openapi"
-	"github.com/carrelhq/carrel/internal/openapi/openapitest"
 	"github.com/carrelhq/carrel/internal/storage"
 )
 
@@ -234,10 +233,8 @@ func describedErrors(t *testing.T, o *openapi.Operation) map[refusal]bool {
 		if status < http.StatusBadRequest {
 			continue
 		}
-		for _, m := range r.Value.Content {
-			for _, e := range m.Value.Examples {
-				all[refusal{status, wire.ErrorCode(openapitest.CodeOf(e.Value))}] = true
-			}
+		for _, code := range r.Value.ErrorCodes() {
+			all[refusal{status, wire.ErrorCode(code)}] = true
 		}
 	}
 	return all

@@ -61,7 +61,7 @@ func TestExamples(t *testing.T) {
 // checkSummary checks that the example of an error is named by its code.
 func checkSummary(t *testing.T, at, status string, e *openapi.Example) {
 	t.Helper()
-	code := CodeOf(e)
+	code := e.ErrorCode()
 	if n, err := strconv.Atoi(status); err != nil || n < http.StatusBadRequest {
 		return
 	}
