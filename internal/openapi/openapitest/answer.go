@@ -236,8 +236,11 @@ func (d *description) checkSchema(s *openapi.Schema, a Answer) error {
 		s, _ = d.Components.Schemas.Get(s.Name())
 	}
 	var members map[string]json.RawMessage
-	if len(s.Properties) == 0 || json.Unmarshal(a.Body, &members) != nil {
+	if len(s.Properties) == 0 {
 		return nil
+	}
+	if err := json.Unmarshal(a.Body, &members); err != nil {
+		return err
 	}
 	for _, p := range s.Properties {
 		if p.Value.TokenClaims() == nil {
