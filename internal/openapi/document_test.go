@@ -57,7 +57,7 @@ func TestParseRefuses(t *testing.T) {
 		"schema of nothing":     {`{"description":"x"}`, `"A":{"$ref":"#/components/schemas/B"}`, "B leads nowhere"},
 		"nested schema":         {`{"description":"x"}`, `"A":{"items":{"$ref":"#/x"}}`, "x leads nowhere"},
 		"not an object":         {`{"description":"x","content":[]}`, ``, "want an object"},
-		"header of nothing":     {`{"description":"x","headers":{"A":{"$ref":"#/components/headers/A"}}}`, ``, "headers/A"},
+		"header of nothing":     {`{"description":"x","headers":{"A":{"$ref":"#/x"}}}`, ``, "#/x leads nowhere"},
 		"something more behind": {`{"description":"x"}`, `}}} {"a":{"b":{`, "something follows"},
 	} {
 		text := strings.Replace(strings.Replace(in, "%%", tt.schemas, 1), "%", tt.response, 1)
