@@ -38,7 +38,7 @@ var (
 	web   = []string{"net/http"}
 	sql   = []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}
 	cloud = []string{"github.com/minio/minio-go/v7", "github.com/aws/aws-sdk-go-v2", "cloud.google.com/go"}
-	test  = append([]string{"testing", "net/http/httptest"}, testOnly...)
+	test  = append([]string{"testing", "net/http/httptest", "github.com/santhosh-tekuri/jsonschema/v6"}, testOnly...)
 
 	// testOnly are our packages that only tests import, beside those named …test.
 	testOnly = []string{module + "/internal/testenv", module + "/digime/internal/recorded"}
@@ -191,6 +191,25 @@ var rules = []rule{
 			"internal/fhir", "internal/catalogue", "internal/httpserve",
 		},
 		outside: []string{anyModule},
+	},
+	{
+		pkg: "docs",
+		why: "documents depend on nothing",
+	},
+	{
+		pkg: "internal/openapi",
+		why: "a description of an API is read without the API",
+	},
+	{
+		pkg:     "internal/openapi/openapitest",
+		why:     "it compares answers with the description, whoever has answered",
+		imports: []string{"internal/openapi", "docs"},
+		outside: []string{"github.com/santhosh-tekuri/jsonschema/v6"},
+	},
+	{
+		pkg:     "internal/web/reference",
+		why:     "what developers read is the description alone, and not what the code says",
+		imports: []string{"internal/web/ui", "internal/openapi", "docs"},
 	},
 	{
 		pkg:     "internal/web/ui",

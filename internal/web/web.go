@@ -15,6 +15,7 @@ import (
 	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/account"
 	"github.com/carrelhq/carrel/internal/web/onboarding"
+	"github.com/carrelhq/carrel/internal/web/reference"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -84,7 +85,7 @@ func newUI(c Config) *ui.UI {
 	}
 	return ui.New(ui.Config{
 		Operator: c.Operator, PublicURL: c.PublicURL, Zone: c.Zone, Now: c.Now, Log: c.Log,
-		Templates: []fs.FS{signin.Templates, onboarding.Templates, account.Templates},
+		Templates: []fs.FS{signin.Templates, onboarding.Templates, account.Templates, reference.Templates},
 	})
 }
 
@@ -104,6 +105,7 @@ func routes(u *ui.UI, c Config) []route {
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
 		Connections: c.Connections, Deliveries: c.Deliveries, Storages: c.Storages, DeleteWait: c.DeleteWait,
 	})
+	referencePages := reference.New(u)
 	return []route{
 		// An application's request: one address for all its pages.
 		{"GET /apps/saas/authorize", onboardingPages.Show(library.AuthorizeRequest)},
@@ -163,6 +165,11 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /settings/recovery-code", signIn.RequireNoCode(accountPages.RecoveryCode.Post)},
 		{"GET /delete", signIn.RequireReady(accountPages.Deletion.Show)},
 		{"POST /delete", signIn.RequireReadyAfter(accountPages.Deletion.Post, accountPages.Deletion.AfterDeletion)},
+
+		// For developers.
+		{"GET /docs", referencePages.Show},
+		{"GET /docs/openapi.json", referencePages.JSON},
+		{"GET /docs/openapi.yaml", referencePages.YAML},
 
 		{"GET /language/{language}", u.SwitchLanguage},
 		{"GET /static/{asset}", u.ServeAsset},
