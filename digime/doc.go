@@ -44,6 +44,12 @@
 // Calls that only read or delete are repeated after errors that may be temporary. A POST is never repeated, except
 // those that query the catalogue. Each attempt is signed anew.
 //
+// # Storages
+//
+// An application can keep files of its own for a person, such as settings, in a [Storage]. The client encrypts them with
+// the key of the contract. [Contract.CreateStorage] makes a storage, the Storage of [AuthorizeOptions] lets the person
+// allow it, and [User.GetStorage] finds it.
+//
 // # Memory
 //
 // Contents are streamed in both directions: the client holds a few buffers, whatever the size of a file. A resource for

@@ -181,3 +181,50 @@ func ExampleLibrary_FailNext() {
 	// true
 	// true
 }
+
+// An application that keeps the settings of a person in a storage, and what it should be prepared for.
+func ExampleLibrary_AddStorage() {
+	library := digimetest.NewLibrary()
+	defer library.Close()
+	ctx, user := context.Background(), library.User(library.WriteContract)
+	id := library.AddStorage()
+
+	// The application finds the storage of the person, also after its access token has expired.
+	library.ExpireAccessTokens()
+	storage, err := user.GetStorage(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := storage.Upload(ctx, "settings/Person 42.json", strings.NewReader(`{"letters":"nl"}`)); err != nil {
+		log.Fatal(err)
+	}
+	kept := library.StorageFiles(id)[0]
+	fmt.Printf("%s: %s, %d bytes at the server\n", kept.Path, kept.Content, len(kept.Encrypted))
+
+	// There is no more room: the file that is there stays.
+	library.FailNext(digimetest.EndpointStorageFile, digimetest.QuotaExceeded())
+	err = storage.Upload(ctx, "settings/Person 42.json", strings.NewReader(`{"letters":"en"}`))
+	fmt.Println("no room:", errors.Is(err, digime.ErrQuotaExceeded))
+
+	// The connection ends in the middle of a download.
+	library.FailNext(digimetest.EndpointStorageFile, digimetest.CutBody())
+	file, err := storage.OpenFile(ctx, "settings/Person 42.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	_, err = io.Copy(io.Discard, file)
+	fmt.Println("cut:", errors.Is(err, digime.ErrTruncated))
+
+	// The server refuses the signed token of a call.
+	library.FailNext(digimetest.EndpointStorageFolder, digimetest.Refuse(digime.Error{
+		Code: digime.CodeUnauthorized, Status: http.StatusUnauthorized,
+	}))
+	_, err = storage.ListFiles(ctx, digime.StorageListOptions{Recursive: true})
+	fmt.Println("refused:", errors.Is(err, digime.ErrUnauthorized))
+	// Output:
+	// settings/Person 42.json: {"letters":"nl"}, 304 bytes at the server
+	// no room: true
+	// cut: true
+	// refused: true
+}
