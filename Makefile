@@ -7,9 +7,10 @@ SHELL := /bin/bash
 FUZZTIME ?= 30s
 ROUNDS ?= 200
 DELIVERIES ?= 10000
+LOAD ?= 30
 BENCH ?= .
 
-.PHONY: help build test lint fmt tidy generate fhir fuzz attack bench crash deliveries release
+.PHONY: help build test race lint fmt tidy generate fhir fuzz attack bench crash deliveries load release
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +20,10 @@ build: ## Build bin/carrel, a static binary
 
 test: ## Run all tests; as root on Debian, first install what they need
 	scripts/test
+
+race: ## Run all tests of both modules with the race detector
+	scripts/install-test-tools
+	scripts/race
 
 lint: ## Check format, modules, code and scripts
 	scripts/lint
@@ -52,6 +57,9 @@ crash: ## Kill servers under load for ROUNDS (200) rounds, and check that nothin
 
 deliveries: ## Deliver DELIVERIES (10000) resources through servers that are killed, to a provider that fails
 	CARREL_TEST_DELIVERIES=$(DELIVERIES) go test -count=1 -timeout 1h -v -run '^TestDeliveries$$' ./cmd/carrel
+
+load: ## Attack servers for LOAD (30) seconds each time, and print how long others wait
+	CARREL_TEST_LOAD_SECONDS=$(LOAD) go test -count=1 -timeout 1h -v -run '^TestLoad$$' ./cmd/carrel
 
 release: ## Build the files of a release into dist/
 	scripts/release

@@ -37,6 +37,10 @@ func (c *backupCmd) Run(ctx context.Context) error {
 		ReplaceNewer: c.ReplaceNewer, Folder: c.Folder,
 	})
 	printMissing(made.Missing)
+	if made.Changed > 0 {
+		fmt.Printf("%s of apps' storages changed while the backup ran, and will be in the next one\n",
+			count(int64(made.Changed), "file"))
+	}
 	if err == nil {
 		recordOf("backup").add("folder", c.Folder).ran(ctx, &c.stores, nil)
 	}

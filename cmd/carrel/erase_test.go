@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +23,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/web/webtest"
@@ -38,6 +42,7 @@ func TestAttackRemovedIsGone(t *testing.T) {
 	c := newClinic(t)
 	anna, bert, carla := c.person(t, "anna"), c.person(t, "bert"), c.person(t, "carla")
 	c.browser(t).SignIn("/sign-in", anna.email) // another device, which the new password signs out
+	stored := c.uploads(t)
 
 	live := t // the server outlives the subtests
 	for _, removal := range []struct {
@@ -45,6 +50,12 @@ func TestAttackRemovedIsGone(t *testing.T) {
 		do   func(t *testing.T)
 	}{
 		{"revoke", func(t *testing.T) { anna.revoke(t, anna.reader) }},
+		{"replace file of storage", func(t *testing.T) {
+			c.callsCloud(t, "POST", stored, "other", http.StatusCreated)
+		}},
+		{"delete file of storage", func(t *testing.T) {
+			c.callsCloud(t, "DELETE", stored, "", http.StatusNoContent)
+		}},
 		{"password", func(t *testing.T) {
 			anna.browser.Get("/settings/password").Click("change-password",
 				"current-password", webtest.Password, "new-password", "another plain set of words")
@@ -114,6 +125,65 @@ type clinic struct {
 	client                  *digime.Client
 	write, read             *digime.Contract
 	removed                 map[string]string // what each piece of a value was
+
+	// writer is the client of the write contract, and its key.
+	writer    wire.ClientID
+	writerKey *rsa.PrivateKey
+}
+
+// uploads makes a storage with a file, and returns the path of the file.
+func (c *clinic) uploads(t *testing.T) string {
+	t.Helper()
+	bearer, err := wire.Sign(c.writerKey, wire.Header{}, wire.RequestClaims{
+		ClientID: c.writer.String(), Nonce: wire.NewNonce(), Timestamp: wire.MillisOf(time.Now()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made wire.Storage
+	body := c.calls(t, "POST", "/v1.7/storage", bearer, "", http.StatusCreated)
+	if err := json.Unmarshal(body, &made); err != nil {
+		t.Fatal(err)
+	}
+	path := "/cloud/v1/clouds/" + made.ID + "/files/apps/" + string(c.writer.Application) +
+		"/map-met-een-zeldzame-naam/bestand-met-een-zeldzame-naam"
+	c.callsCloud(t, "POST", path, strings.Repeat("zeldzame inhoud van een bestand ", 100), http.StatusCreated)
+	return path
+}
+
+// callsCloud makes a call of the file storage.
+func (c *clinic) callsCloud(t *testing.T, method, path, body string, want int) {
+	t.Helper()
+	now := time.Now()
+	header := wire.Header{Type: wire.TypeCloud, KeyID: wire.CloudKeyID(c.writer)}
+	bearer, err := wire.Sign(c.writerKey, header, wire.CloudClaims{
+		Subject: c.writer.Application, Issuer: c.writer.Contract, Audience: wire.CloudAudience,
+		IssuedAt: wire.SecondsOf(now), ExpiresAt: wire.SecondsOf(now.Add(time.Minute)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.calls(t, method, path, bearer, body, want)
+}
+
+// calls makes a call of the protocol, and returns the body of the answer.
+func (c *clinic) calls(t *testing.T, method, path, bearer, body string, want int) []byte {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, c.process.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+bearer)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != want {
+		t.Fatalf("%s: %s %s (%v), want %d", method, answer.Status, text, err, want)
+	}
+	return text
 }
 
 // newClinic starts a server. Its database is an SQLite file in its data folder, or the one that is given.
@@ -143,6 +213,14 @@ func newClinic(t *testing.T, database ...string) *clinic {
 		carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", access,
 			"--redirect-uri", crashCallback, "--data", data, "--database", c.database)
 		if *contract, err = client.ParseContract(key.ContractID, []byte(key.PrivateKey)); err != nil {
+			t.Fatal(err)
+		}
+		if access != "write" {
+			continue
+		}
+		c.writer = wire.ClientID{Application: wire.ApplicationID(application.ID),
+			Contract: wire.ContractID(key.ContractID)}
+		if c.writerKey, err = wire.ParsePrivateKey([]byte(key.PrivateKey)); err != nil {
 			t.Fatal(err)
 		}
 	}

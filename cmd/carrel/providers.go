@@ -59,25 +59,8 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 		UpdateInterval: f.MedMijRefresh, Services: f.MedMijServices, SystemRoles: f.MedMijSystemRoles,
 	}
 	into.MedMij = config
-	for _, file := range []struct {
-		flag, path string
-		into       *[]byte
-		needed     bool
-	}{
-		{"--medmij-cert", f.MedMijCert, &config.Certificate, true},
-		{"--medmij-key", f.MedMijKey, &config.Key, true},
-		{"--medmij-roots", f.MedMijRoots, &config.Roots, true},
-		{"--medmij-list-roots", f.MedMijListRoots, &config.ListRoots, false},
-	} {
-		if file.path == "" {
-			if file.needed {
-				return done, fmt.Errorf("%s is missing: providers and this server use mutual TLS", file.flag)
-			}
-			continue
-		}
-		if *file.into, err = os.ReadFile(file.path); err != nil {
-			return done, fmt.Errorf("%s: %w", file.flag, err)
-		}
+	if config.Credentials, err = f.medMijCredentials(); err != nil {
+		return done, err
 	}
 	if f.MedMijLog != "" {
 		var log io.WriteCloser
@@ -88,4 +71,29 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 		config.ChainLog = slog.New(slog.NewJSONHandler(log, nil))
 	}
 	return done, nil
+}
+
+// medMijCredentials reads the certificates with which the node and MedMij's servers know each other.
+func (f *providerFlags) medMijCredentials() (c medmij.Credentials, err error) {
+	for _, file := range []struct {
+		flag, path string
+		into       *[]byte
+		needed     bool
+	}{
+		{"--medmij-cert", f.MedMijCert, &c.Certificate, true},
+		{"--medmij-key", f.MedMijKey, &c.Key, true},
+		{"--medmij-roots", f.MedMijRoots, &c.Roots, true},
+		{"--medmij-list-roots", f.MedMijListRoots, &c.ListRoots, false},
+	} {
+		if file.path == "" {
+			if file.needed {
+				return c, fmt.Errorf("%s is missing: providers and this server use mutual TLS", file.flag)
+			}
+			continue
+		}
+		if *file.into, err = os.ReadFile(file.path); err != nil {
+			return c, fmt.Errorf("%s: %w", file.flag, err)
+		}
+	}
+	return c, nil
 }

@@ -108,6 +108,13 @@ func TestHangup(t *testing.T) {
 	write("own", certificate, key)
 	write("node", []byte("no certificate"), key)
 	hangsUp(kept, kept)
+	issue("own", own)
+	issue("node", node)
+	if err := os.WriteFile(path("roots.pem"), ca.PEM[:len(ca.PEM)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hangsUp(reloaded, kept+"the present one stays in use\",\"certificate\":\"--medmij-cert\",\"error\":\"roots: ")
+	second = serial()
 	if got := serial(); got != second {
 		t.Error("a wrong certificate has replaced the present one")
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 type serveCmd struct {
@@ -35,6 +36,9 @@ type serveCmd struct {
 	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"Lifetime of a consent and its refresh token, if the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME"`
 	DeleteWait          time.Duration `help:"How long a deleted library can be restored." default:"168h" env:"CARREL_DELETE_WAIT"`
 	MaxFileSize         int64         `help:"Largest file that may be pushed, in bytes; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
+	StorageQuota        int64         `help:"Most bytes in the storage of an app for a person; 0 for no limit." default:"1073741824" env:"CARREL_STORAGE_QUOTA"`
+	StorageFiles        int           `help:"Most files in the storage of an app for a person; 0 for no limit." default:"10000" env:"CARREL_STORAGE_FILES"`
+	CloudTokensOnce     bool          `name:"storage-tokens-once" help:"Refuse a token of the file storage that was used before; clients that repeat a failed call with the same token then fail." env:"CARREL_STORAGE_TOKENS_ONCE"`
 	Closed              bool          `help:"Refuse new libraries." env:"CARREL_CLOSED"`
 	Catalogue           string        `help:"JSON file of the sources and services that people can connect; docs/catalogue.md. Default: the built-in one." env:"CARREL_CATALOGUE" type:"path"`
 	DeliveryTimeout     time.Duration `help:"Time limit of an attempt to deliver to a provider; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
@@ -80,7 +84,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		PublicURL: public, AllowHTTP: c.AllowHTTP, Database: c.database(), Blobs: c.blobs(),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
-		MaxFileSize: c.MaxFileSize, NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
+		MaxFileSize:  c.MaxFileSize,
+		StorageQuota: storage.Quota{Bytes: c.StorageQuota, Files: c.StorageFiles}, CloudTokensOnce: c.CloudTokensOnce,
+		NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
 		Catalogue: c.Catalogue,
 		Deliveries: delivery.QueueConfig{

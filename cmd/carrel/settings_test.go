@@ -323,6 +323,7 @@ func TestNegativeSettings(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{
 		"access-token-lifetime=-1h", "refresh-token-lifetime=-1h", "delete-wait=-1s", "max-file-size=-1",
+		"storage-quota=-1", "storage-files=-1",
 		"delivery-timeout=-1s", "delivery-retry=-1s", "delivery-keep=-1h", "medmij-refresh=-1m",
 	} {
 		name, _, _ := strings.Cut(flag, "=")

@@ -51,6 +51,10 @@ const (
 	CodeServerBusy ErrorCode = "ServerBusy"
 	// CodeStorageFull: the server has no space left at the moment.
 	CodeStorageFull ErrorCode = "StorageFull"
+	// CodeUnauthorized: the token of a call of the file storage was refused.
+	CodeUnauthorized ErrorCode = "Unauthorized"
+	// CodeQuotaExceeded: there is no room left within a limit of the operator. It does not help to try again.
+	CodeQuotaExceeded ErrorCode = "QuotaExceeded"
 	// CodeInternal: the server has met an error of its own.
 	CodeInternal ErrorCode = "InternalError"
 )

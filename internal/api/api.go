@@ -1,8 +1,9 @@
 // Package api answers the calls of the protocol: it decodes a request, calls package library or
 // delivery, and encodes the answer. It decides nothing about who may do what.
 //
-// All routes are in this file. A handler returns an error: refusal.go makes the protocol's error
-// of it, and response.go an answer and a log line with the same reference.
+// All routes are in this file, but those of the file storage, which cloud.go has. A handler returns an
+// error: refusal.go makes the protocol's error of it, and response.go an answer and a log line with
+// the same reference.
 package api
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // Base is the path below which the calls are. The version is part of the protocol: up to v1.6
@@ -31,7 +33,12 @@ type Config struct {
 	// Connections and Deliveries are the accounts at providers and what is sent there.
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
-	Signer      *library.Signer
+	// Storages are the files that applications keep for people.
+	Storages *storage.Storages
+	// CloudTokensOnce refuses a token of the file storage that was used before. Otherwise one can be used again for the
+	// minute or two that it is valid.
+	CloudTokensOnce bool
+	Signer          *library.Signer
 	// Catalogue is what people can connect.
 	Catalogue *catalogue.Catalogue
 	// PublicURL is where clients reach the server, without a slash at the end.
@@ -72,6 +79,9 @@ func New(c Config) http.Handler {
 	handle("POST oauth/token/reference", a.withSignedRequest(a.tokenReference))
 	handle("POST reference", a.withSignedRequest(a.accountHandle))
 
+	handle("POST storage", a.withSignedRequest(a.createStorage))
+	handle("GET storage", a.withSignedRequest(a.withBearer(a.userStorage)))
+
 	handle("GET permission-access/contract", a.withSignedRequest(a.contract))
 	handle("GET permission-access/accounts", a.withSignedRequest(a.withBearer(a.accounts)))
 	handle("POST permission-access/import", a.withSignedRequestOnce(a.withCachedBearer(a.push)))
@@ -94,14 +104,19 @@ func New(c Config) http.Handler {
 	handle("GET permission-access/sample/datasets/{source}", a.withSignedRequest(a.sampleDataSets))
 
 	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") }))
-	return httpserve.Handler(c.IdleTimeout, a.checkPath(mux))
+	return httpserve.Handler(c.IdleTimeout, a.dispatch(mux))
 }
 
-// checkPath refuses a path that ServeMux would redirect: a redirected POST would arrive with a
-// nonce that is used up, and a stream cannot be sent again.
-func (a *api) checkPath(next http.Handler) http.Handler {
+// dispatch leads the calls of the file storage past ServeMux, and refuses a path that that would redirect: a
+// redirected POST would arrive with a nonce that is used up, and a stream cannot be sent again.
+func (a *api) dispatch(next http.Handler) http.Handler {
+	cloud := a.respond(a.cloud)
 	lost := a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isCloud(r.URL.Path) {
+			cloud.ServeHTTP(w, r)
+			return
+		}
 		if r.URL.Path != path.Clean(r.URL.Path) {
 			lost.ServeHTTP(w, r)
 			return

@@ -24,7 +24,7 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		return a.share(r, signed, func() error {
+		return a.share(r, signed.ID(), func() error {
 			if err := a.Clients.UseNonce(r.Context(), signed); err != nil {
 				return err
 			}
@@ -34,15 +34,17 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 }
 
 // withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
-// If the call fails before that, the nonce is used up afterwards.
+// If the call fails before that, the nonce is used up afterwards, unless the storage was not available: then the nonce
+// is as little used up as the call is carried out, also if nobody knows yet whether the transaction was committed. The
+// same request, sent again, is carried out once.
 func (a *api) withSignedRequestOnce(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		signed, err := a.verify(r)
 		if err != nil {
 			return err
 		}
-		err = a.share(r, signed, func() error { return h(w, r, signed) })
-		if errors.Is(err, errBrokenOff) {
+		err = a.share(r, signed.ID(), func() error { return h(w, r, signed) })
+		if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrUnavailable) {
 			return err
 		}
 		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {

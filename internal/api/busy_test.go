@@ -29,6 +29,7 @@ func TestAtCapacity(t *testing.T) {
 	}
 	small := &http.Server{ReadHeaderTimeout: time.Minute,
 		Handler: api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
+			Storages:    w.Storages,
 			MaxInFlight: 2, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})}
 	go func() { _ = small.Serve(l) }()
 	t.Cleanup(func() { _ = small.Close() })
@@ -77,7 +78,8 @@ func TestAttackAllPlaces(t *testing.T) {
 	w := newWorld(t)
 	const places = 32
 	small := api.New(api.Config{Clients: w.Clients, People: w.People, Consents: w.Consents, Files: w.Files,
-		Signer: nil, MaxInFlight: places, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})
+		Storages: w.Storages,
+		Signer:   nil, MaxInFlight: places, Log: slog.New(slog.NewJSONHandler(w.Log, nil))})
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: small}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

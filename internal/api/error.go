@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // The constructors of the protocol's errors, each with its code, status and message, which clients compare. refusal.go
@@ -125,6 +126,24 @@ func serverBusy() *wire.Error {
 func storageFull() *wire.Error {
 	return &wire.Error{Code: wire.CodeStorageFull, Status: http.StatusInsufficientStorage,
 		Message: "The server has no space left, try again later"}
+}
+
+// storageQuotaExceeded refuses a file that does not fit into a storage. There is nothing to wait for.
+func storageQuotaExceeded(e *storage.QuotaError) *wire.Error {
+	message := fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", e.Used.Bytes,
+		e.Quota.Bytes)
+	if e.OfFiles {
+		message = fmt.Sprintf("The storage is full: it holds %d of %d files. Delete files first", e.Used.Files,
+			e.Quota.Files)
+	}
+	return &wire.Error{Code: wire.CodeQuotaExceeded, Status: http.StatusInsufficientStorage, Message: message}
+}
+
+// noConsent says that a storage cannot be used because its person has not allowed the application anything, or has
+// stopped it.
+func noConsent() *wire.Error {
+	return &wire.Error{Code: wire.CodeInsufficientScope, Status: http.StatusForbidden,
+		Message: "The person's consent has ended: ask for it again"}
 }
 
 // internalError hides the cause of a failure of the server behind a fixed text.

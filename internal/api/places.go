@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
 )
 
 // places bounds how many calls run at once, and lets no contract and no application take them all. What one may hold
@@ -127,8 +126,8 @@ func (a *api) limited(r *http.Request, f func() error) error {
 }
 
 // share runs f if the contract of a call does not have its share of the places yet.
-func (a *api) share(r *http.Request, signed *library.SignedRequest, f func() error) error {
-	leave, err := a.placesOf(r).count(signed.Client.ID())
+func (a *api) share(r *http.Request, client wire.ClientID, f func() error) error {
+	leave, err := a.placesOf(r).count(client)
 	if err != nil {
 		return err
 	}

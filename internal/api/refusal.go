@@ -6,6 +6,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // wireError returns the protocol's error for an error of a handler. It maps the errors of the domain
@@ -15,6 +16,7 @@ func wireError(err error) *wire.Error {
 	var refusal *library.Refusal
 	var e *wire.Error
 	var body *library.BodyError
+	var fullStorage *storage.QuotaError
 	switch {
 	case errors.As(err, &refusal):
 		return refusalError(refusal).Because(refusal.Cause)
@@ -22,6 +24,10 @@ func wireError(err error) *wire.Error {
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
 		return serviceAuthorization()
+	case errors.As(err, &fullStorage):
+		return storageQuotaExceeded(fullStorage).Because(err)
+	case errors.Is(err, storage.ErrNoConsent):
+		return noConsent().Because(err)
 	case errors.Is(err, library.ErrStorageFull):
 		return storageFull().Because(err)
 	case errors.Is(err, library.ErrBusy), errors.Is(err, library.ErrUnavailable):

@@ -77,11 +77,13 @@ func (a *api) fail(w *httpserve.Writer, r *http.Request, err error) {
 	switch answer.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		header.Set("Retry-After", "1")
-	case http.StatusInsufficientStorage: // until the operator has freed some space
-		header.Set("Retry-After", "60")
+	case http.StatusInsufficientStorage:
+		if answer.Code == wire.CodeStorageFull { // until the operator has freed some space
+			header.Set("Retry-After", "60")
+		}
 	}
-	if strings.HasPrefix(r.URL.Path, "/cloud/") {
-		writeJSON(w, answer.Status, wire.CloudError{Error: string(answer.Code), Message: answer.Message})
+	if isCloud(r.URL.Path) {
+		writeJSON(w, answer.Status, cloudError(answer))
 		return
 	}
 	writeJSON(w, answer.Status, wire.ErrorBody{Error: &answer})

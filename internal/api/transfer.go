@@ -12,7 +12,7 @@ import (
 
 // receive runs a push, and breaks it off if the bearer's grant ends meanwhile.
 func (a *api) receive(r *http.Request, b *library.Bearer, transfer func(ctx context.Context) error) error {
-	ctx, done := a.watch(r, b, (*httpserve.Body).EndReads)
+	ctx, done := a.watch(r, (*httpserve.Body).EndReads, a.watchGrant(b))
 	defer done()
 	err := transfer(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), library.ErrEnded) {
@@ -23,7 +23,7 @@ func (a *api) receive(r *http.Request, b *library.Bearer, transfer func(ctx cont
 
 // send writes an answer, and breaks it off if the bearer's grant ends meanwhile.
 func (a *api) send(r *http.Request, b *library.Bearer, transfer func(ctx context.Context) error) error {
-	ctx, done := a.watch(r, b, (*httpserve.Body).Abort)
+	ctx, done := a.watch(r, (*httpserve.Body).Abort, a.watchGrant(b))
 	defer done()
 	err := transfer(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), library.ErrEnded) {
@@ -32,12 +32,18 @@ func (a *api) send(r *http.Request, b *library.Bearer, transfer func(ctx context
 	return err
 }
 
-// watch returns a context that ends with the bearer's grant. It then makes the reads or writes that are
-// under way fail.
+func (a *api) watchGrant(b *library.Bearer) watch {
+	return func(ctx context.Context) (context.Context, func()) { return a.Consents.WatchGrant(ctx, b) }
+}
+
+// A watch returns a context that ends, for the cause library.ErrEnded, with what allows a transfer.
+type watch = func(ctx context.Context) (context.Context, func())
+
+// watch returns the context of a watch. When it ends, it makes the reads or writes that are under way fail.
 func (a *api) watch(
-	r *http.Request, b *library.Bearer, end func(*httpserve.Body),
+	r *http.Request, end func(*httpserve.Body), of watch,
 ) (ctx context.Context, done func()) {
-	ctx, stop := a.Consents.WatchGrant(r.Context(), b)
+	ctx, stop := of(r.Context())
 	unhook := context.AfterFunc(ctx, func() {
 		if t, ok := r.Body.(*httpserve.Body); ok && errors.Is(context.Cause(ctx), library.ErrEnded) {
 			end(t)

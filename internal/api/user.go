@@ -25,6 +25,10 @@ func (a *api) deleteUser(w http.ResponseWriter, r *http.Request, signed *library
 	if err != nil {
 		return err
 	}
+	// First the storage: if the server stops between the two, the client's next try finds both.
+	if err := a.Storages.DeleteForBearer(r.Context(), b); err != nil {
+		return err
+	}
 	if err := a.People.DeleteForBearer(r.Context(), b, a.Consents); err != nil && !errors.Is(err, library.ErrNotFound) {
 		return err
 	}

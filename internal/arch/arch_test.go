@@ -106,6 +106,19 @@ var rules = []rule{
 		notLinked:   slices.Concat(sql, cloud),
 	},
 	{
+		pkg:         "internal/storage",
+		why:         "storages use the rules of libraries, and know no HTTP and no store",
+		imports:     []string{"internal/library", "digime/wire"},
+		notImported: web,
+		notLinked:   slices.Concat(sql, cloud),
+	},
+	{
+		pkg:     "internal/storage/storagetest",
+		why:     "a conformance suite knows the interfaces that it tests and no implementation",
+		imports: []string{"internal/storage", "internal/library", "internal/library/librarytest", "digime/wire"},
+		outside: []string{anyModule},
+	},
+	{
 		pkg:     "internal/library/librarytest",
 		why:     "a conformance suite knows the interfaces that it tests and no implementation",
 		imports: []string{"internal/library", "digime/wire", "internal/seal"},
@@ -127,9 +140,11 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/store",
-		why:     "a store answers the interfaces of library and delivery and decides nothing by itself",
-		imports: []string{"internal/library", "internal/delivery", "internal/seal", "digime/wire"},
+		pkg: "internal/store",
+		why: "a store answers the interfaces of the domain and decides nothing by itself",
+		imports: []string{
+			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -163,8 +178,8 @@ var rules = []rule{
 		pkg: "internal/api",
 		why: "a handler decodes, asks the library and encodes; where things lie is not its business",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir",
-			"internal/catalogue", "internal/httpserve",
+			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+			"internal/fhir", "internal/catalogue", "internal/httpserve",
 		},
 		outside: []string{anyModule},
 	},
@@ -193,14 +208,17 @@ var rules = []rule{
 		pkg: "internal/web/account",
 		why: "a person's own pages know no application's request",
 		imports: []string{
-			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "digime/wire",
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/storage",
+			"digime/wire",
 		},
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/web",
-		why:     "a page asks the library; where things lie is not its business",
-		imports: []string{"internal/httpserve", "internal/library", "internal/delivery", "internal/catalogue"},
+		pkg: "internal/web",
+		why: "a page asks the library; where things lie is not its business",
+		imports: []string{
+			"internal/httpserve", "internal/library", "internal/delivery", "internal/storage", "internal/catalogue",
+		},
 		outside: []string{anyModule},
 	},
 	{
@@ -208,7 +226,7 @@ var rules = []rule{
 		why: "it puts a whole site together for the tests of the pages",
 		imports: []string{
 			"internal/carreltest", "internal/web", "internal/server", "internal/library", "internal/delivery",
-			"internal/catalogue", "internal/fhir", "digime/wire",
+			"internal/storage", "internal/catalogue", "internal/fhir", "digime/wire",
 		},
 		outside: []string{anyModule},
 	},
@@ -216,8 +234,8 @@ var rules = []rule{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/seal", "digime/wire", "internal/fhir",
-			"internal/catalogue",
+			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+			"internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
 			"internal/provider/smart",
 			"internal/httpserve", "internal/netaddr", "internal/api", "internal/web",
@@ -228,8 +246,8 @@ var rules = []rule{
 		pkg: "internal/carreltest",
 		why: "it gives tests a whole world, so it knows every part of it, and only tests know it",
 		imports: []string{
-			"internal/server", "internal/library", "internal/delivery", "internal/seal", "internal/store",
-			"internal/store/storetest", "internal/testenv", "internal/blob",
+			"internal/server", "internal/library", "internal/delivery", "internal/storage", "internal/seal",
+			"internal/store", "internal/store/storetest", "internal/testenv", "internal/blob",
 			"internal/catalogue", "internal/fhir", "internal/provider/medmij", "internal/simulator", "internal/demo",
 			"digime", "digime/wire",
 		},
@@ -256,7 +274,7 @@ var rules = []rule{
 			"it puts no parts together and ships nothing that only tests need",
 		imports: []string{
 			"internal/server", "internal/demo", "internal/bench", "internal/store", "internal/library",
-			"internal/delivery",
+			"internal/delivery", "internal/storage",
 			"digime/wire", "internal/fhir", "internal/catalogue", "internal/provider/medmij", "internal/provider/smart",
 			"internal/simulator", "internal/outfile", "digime",
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -57,6 +58,25 @@ func ByTestID(id string) string { return "[data-testid='" + id + "']" }
 func (b *Tab) Click(id string) {
 	b.t.Helper()
 	b.ClickSelector(ByTestID(id))
+}
+
+// ClickToOpen clicks the element with the data-testid and returns the tab that this opens.
+func (b *Tab) ClickToOpen(id string) *Tab {
+	b.t.Helper()
+	opened := chromedp.WaitNewTarget(b.ctx, func(info *target.Info) bool { return info.OpenerID != "" })
+	b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(ByTestID(id)))))
+	select {
+	case found, ok := <-opened:
+		if !ok {
+			b.t.Fatalf("click %s: the browser has ended", id)
+		}
+		ctx, closeTab := chromedp.NewContext(b.ctx, chromedp.WithTargetID(found))
+		b.t.Cleanup(closeTab)
+		return &Tab{b.t, ctx}
+	case <-time.After(loadTimeout):
+		b.t.Fatalf("click %s: no tab is opened", id)
+		return nil
+	}
 }
 
 // ClickSelector clicks the first element that matches a selector and waits for the next page.

@@ -18,6 +18,7 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/simulator"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -36,6 +37,7 @@ type World struct {
 	Activity    *library.Activity
 	Connections *delivery.Connections
 	Queue       *delivery.Queue
+	Storages    *storage.Storages
 
 	// These are nil in a world of [Serve].
 	Store     *store.DB
@@ -126,8 +128,10 @@ func New(t testing.TB, options ...Option) *World {
 	)
 	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
 	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
+	w.Storages = storage.New(w.Store, w.Blobs, w.Consents, now,
+		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize})
 	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs,
-		Now: now, Log: c.Log}
+		Owners: []library.ContentOwner{storage.Contents{Store: w.Store}}, Now: now, Log: c.Log}
 	w.Provider = newProvider(w)
 	w.Catalogue = Must(catalogue.Parse(nil))(t)
 	w.Catalogue.AddListers(w.Provider)
@@ -212,7 +216,7 @@ func (w *World) serve(l net.Listener, c server.Config) {
 	})
 	w.Clients, w.People, w.Consents, w.Files = w.Server.Clients, w.Server.People, w.Server.Consents, w.Server.Files
 	w.Connections, w.Queue = w.Server.Connections, w.Server.Deliveries
-	w.Activity = w.Server.Activity
+	w.Activity, w.Storages = w.Server.Activity, w.Server.Storages
 }
 
 // OpensStore opens the database of a server from beside it, for a test that stores what no verb makes.
@@ -244,7 +248,8 @@ func openSimulator(t testing.TB, c *server.Config) *simulator.Simulator {
 		}
 	})
 	config := medmij.Config{
-		ListURL: sim.ListURL(), ClientID: sim.ClientID, Roots: sim.Roots(), CacheFolder: t.TempDir(),
+		ListURL: sim.ListURL(), ClientID: sim.ClientID, CacheFolder: t.TempDir(),
+		Credentials:   medmij.Credentials{Roots: sim.Roots()},
 		AllowLoopback: true, Now: c.Now,
 	}
 	config.Certificate, config.Key = sim.ClientCertificate()

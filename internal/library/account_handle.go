@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,13 +13,24 @@ import (
 // AccountHandle is a short-lived opaque name for an account id that an application gave, for use in
 // the address of a page. Whose account it is, and whether it exists, is checked when the handle is
 // used in the person's browser. The protocol calls it a reference; see [AccountReference] for the
-// account's lasting one.
+// account's lasting one. It can also be the name of a storage.
 type AccountHandle struct {
-	ID        string
-	Client    wire.ClientID
+	ID     string
+	Kind   HandleKind
+	Client wire.ClientID
+	// Account is the account, or the id of the storage.
 	Account   wire.AccountID
 	ExpiresAt time.Time
 }
+
+// HandleKind says what a handle is a name for.
+type HandleKind string
+
+// The kinds of handles.
+const (
+	HandleOfAccount HandleKind = ""
+	HandleOfStorage HandleKind = "storage"
+)
 
 // AccountHandleStore stores the handles of accounts.
 type AccountHandleStore interface {
@@ -27,18 +39,11 @@ type AccountHandleStore interface {
 	GetAccountHandle(ctx context.Context, id string) (AccountHandle, error)
 }
 
-// AddAccountHandle returns a handle of an account. The account is checked only when the handle is
-// used: see [AccountHandle].
+// AddAccountHandle returns a handle of an account or a storage. The account is checked only when the handle is
+// used: see [AccountHandle]. A storage must be the application's own, and one that it can still give to a person.
 func (c *Consents) AddAccountHandle(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 || strings.ContainsRune(r.Value, 0) {
 		return "", InvalidParameter("value")
-	}
-	switch r.Type {
-	case "accountId":
-	case "cloudId":
-		return "", Unknown("Storage")
-	default:
-		return "", InvalidParameter("type must be accountId or cloudId")
 	}
 	handle := AccountHandle{
 		ID:        wire.RandomAlphanumeric(32),
@@ -46,8 +51,22 @@ func (c *Consents) AddAccountHandle(ctx context.Context, req *SignedRequest, r w
 		Account:   wire.AccountID(r.Value),
 		ExpiresAt: c.now().Add(accountHandleLifetime),
 	}
+	switch r.Type {
+	case wire.ReferenceAccount:
+	case wire.ReferenceStorage:
+		handle.Kind = HandleOfStorage
+		owner, err := c.store.GetStorageOwner(ctx, StorageID(r.Value))
+		if errors.Is(err, ErrNotFound) || err == nil && !owner.isOf(req.Application.ID, c.now()) {
+			return "", Unknown("Storage").Because(err)
+		}
+		if err != nil {
+			return "", fmt.Errorf("get owner of storage: %w", err)
+		}
+	default:
+		return "", InvalidParameter("type must be accountId or cloudId")
+	}
 	if err := c.store.AddAccountHandle(ctx, handle); err != nil {
-		return "", fmt.Errorf("add account handle: %w", err)
+		return "", fmt.Errorf("add handle: %w", err)
 	}
 	return handle.ID, nil
 }
@@ -55,12 +74,19 @@ func (c *Consents) AddAccountHandle(ctx context.Context, req *SignedRequest, r w
 // ResolveAccountHandle returns the account that a handle of the request's application names. It
 // returns ErrNotFound for a handle that is unknown, expired or another application's.
 func (c *Consents) ResolveAccountHandle(ctx context.Context, r *PendingRequest, id string) (wire.AccountID, error) {
+	return c.resolveHandle(ctx, r, HandleOfAccount, id)
+}
+
+func (c *Consents) resolveHandle(
+	ctx context.Context, r *PendingRequest, kind HandleKind, id string,
+) (wire.AccountID, error) {
 	handle, err := c.store.GetAccountHandle(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("get account handle: %w", err)
+		return "", fmt.Errorf("get handle: %w", err)
 	}
-	if handle.Client.Application != r.Client.Application.ID || !c.now().Before(handle.ExpiresAt) {
-		return "", fmt.Errorf("account handle is of another application or too old: %w", ErrNotFound)
+	if handle.Kind != kind || handle.Client.Application != r.Client.Application.ID ||
+		!c.now().Before(handle.ExpiresAt) {
+		return "", fmt.Errorf("handle is of another kind or application, or too old: %w", ErrNotFound)
 	}
 	return handle.Account, nil
 }

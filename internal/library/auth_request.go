@@ -102,12 +102,15 @@ type AuthRequestStore interface {
 	//   - gives the account at a provider that is connected for the request, if there is one, to
 	//     the grant, so that it is no longer pending; if the grant has an account at the same
 	//     source already, that one gets the new access and takes the other's place;
+	//   - gives the approval's storage to the library, unless the library has one at the application, and
+	//     adds an event of kind EventStorageConnected after the other;
 	//   - adds the event, with the grant's id in its details, and with its kind changed to
 	//     EventRenewed if a grant was renewed.
 	//
 	// It returns the grant and the account as they are then. It returns ErrUsed if the request
 	// was answered before, ErrConnectionChanged if another account is connected for it than the
-	// approval's, and ErrNotFound if the library is shut or deleted; then it changes nothing.
+	// approval's, ErrStorageGone if the approval's storage is gone or has expired, or is another application's or
+	// library's, and ErrNotFound if the library is shut or deleted; then it changes nothing.
 	Allow(ctx context.Context, a Approval) (Grant, Account, error)
 	// Deny marks the request answered, and how, adds the event unless the event's library is empty, and
 	// removes the account at a provider that is connected for it if that is pending, with an event of

@@ -8,8 +8,8 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 )
 
-// Blobs stores contents that are too large for the database, as opaque sealed bytes. A key is
-// "<library id>/<file id>".
+// Blobs stores contents that are too large for the database, as opaque encrypted bytes. A key is
+// "<library id>/<file id>", or has the folder of another owner of contents in place of the library.
 type Blobs interface {
 	// Put stores all that r yields under key, in place of what was there. Once it has returned
 	// nil, the content survives a crash of the machine. If r fails, nothing is stored and the

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -70,8 +69,10 @@ type UsageFault struct {
 // Checker compares everything that is stored with what this server has written, without the key of
 // any library. It reads a part at a time, so that a server may run beside it.
 type Checker struct {
-	Store   CheckStore
-	Blobs   Blobs
+	Store CheckStore
+	Blobs Blobs
+	// Owners know the contents that are not those of files in libraries.
+	Owners  []ContentOwner
 	Keyring *seal.Keyring
 	Now     func() time.Time
 	// AllContents reads large contents as well; otherwise only their lengths are compared.
@@ -250,8 +251,7 @@ func (c *Checker) checkBlobs(ctx context.Context) error {
 		if c.Now().Sub(at) < orphanAge {
 			return nil
 		}
-		owner, file, _ := strings.Cut(key, "/")
-		has, err := c.Store.HasFile(ctx, ID(owner), wire.FileName(file))
+		has, err := hasContent(ctx, c.Owners, key, c.Store.HasFile)
 		if err == nil && !has {
 			c.fault(fmt.Sprintf("content %s: there is no such file", key))
 		}

@@ -96,6 +96,7 @@ type ConsentStore interface {
 	SessionStore
 	AccountStore
 	AccountHandleStore
+	StorageOwnerStore
 	GetLibrary(ctx context.Context, id ID) (Library, error)
 }
 
@@ -108,6 +109,8 @@ type Approval struct {
 	// Connection is the account at a provider that the person was asked about; empty if they
 	// were asked about none.
 	Connection wire.AccountID
+	// Storage is the storage that the application has made for the library; empty if it has made none.
+	Storage StorageID
 	// Grant is the grant to add. If the contract has an active grant, no grant is added: the active
 	// one gets the ExpiresAt of this one.
 	Grant Grant
@@ -131,6 +134,8 @@ type Shown struct {
 	Connection wire.AccountID
 	// Terms is a hash of what the contract allows, for how long, and for whom.
 	Terms string
+	// Storage is the storage that the application gets; empty if it gets none.
+	Storage StorageID
 }
 
 // Shown returns what a page asks that shows the request, and the account at a provider that is
@@ -153,8 +158,8 @@ func (r *PendingRequest) terms() string {
 // Allow answers a request with yes and returns where to send the browser. If the contract
 // reads, this is where the library's private key is sealed to the code and to the session.
 // The argument shown is what the page has asked. Allow returns ErrWrongPerson, ErrUsed,
-// ErrConnectionChanged if another account is connected for the request now, and ErrTermsChanged
-// if the contract has changed since.
+// ErrConnectionChanged if another account is connected for the request now, ErrTermsChanged
+// if the contract has changed since, and ErrStorageGone.
 func (c *Consents) Allow(
 	ctx context.Context,
 	s *SignedIn,
@@ -177,7 +182,7 @@ func (c *Consents) Allow(
 	now := c.now()
 	code := s.authCode(r)
 	approval := Approval{
-		Request: r.Hash, At: now, By: s.Login.ID,
+		Request: r.Hash, At: now, By: s.Login.ID, Storage: shown.Storage,
 		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
 			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now,
 			ExpiresAt: r.GrantUntil, Access: r.Client.Contract.Access, Allowed: r.Client.Contract.Allowed()},

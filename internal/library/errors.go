@@ -41,6 +41,9 @@ var (
 	ErrStorageFull = errors.New("storage is full")
 	// ErrUnavailable says that the database or a disk cannot be used at the moment.
 	ErrUnavailable = errors.New("storage is not available")
+	// ErrOutcomeUnknown says that the database has not answered a commit: what was to be stored is there as a whole or
+	// not at all, and only the database will say which. It comes together with ErrUnavailable.
+	ErrOutcomeUnknown = errors.New("it is not known whether it was stored")
 )
 
 // WithMeaning returns an error with the text of err, a store's own error, that also matches meaning, one of the errors

@@ -48,7 +48,13 @@ const (
 	EventSentRefused  EventKind = "sent.refused"
 	EventSentUnknown  EventKind = "sent.unknown"
 	EventSentGivenUp  EventKind = "sent.given_up"
-	EventTampered     EventKind = "library.tampered"
+	// EventStorageConnected says that an application has got a storage, and the others that all files in it were
+	// deleted: by the person, or by the application. Single files are not in the activity: an application may change
+	// them at any moment, and the person can open none of them.
+	EventStorageConnected    EventKind = "storage.connected"
+	EventStorageDeleted      EventKind = "storage.deleted"
+	EventStorageDeletedByApp EventKind = "storage.deleted_by_app"
+	EventTampered            EventKind = "library.tampered"
 )
 
 // Event is one entry of a library's activity. Entries are chained by hash.

@@ -11,6 +11,9 @@ type (
 	// AccountReference is the opaque name that an account keeps. The callback of a consent names
 	// the account by it.
 	AccountReference string
+	// StorageID names a storage; see package storage. Whoever has it and a contract of the storage's
+	// application may use the storage.
+	StorageID string
 	// DeliveryID names a delivery; see package delivery.
 	DeliveryID string
 )

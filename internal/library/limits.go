@@ -12,6 +12,8 @@ type Limits struct {
 	Tokens int
 	// AccountHandles are those of a contract: they belong to no person yet.
 	AccountHandles int
+	// Storages are those of an application that no person has allowed yet.
+	Storages int
 }
 
 // DefaultLimits are the limits of every server.
@@ -21,6 +23,7 @@ var DefaultLimits = Limits{
 	Sessions:              1_000,
 	Tokens:                1_000,
 	AccountHandles:        10_000,
+	Storages:              1_000,
 }
 
 // maxSessionOptions is the largest size of the options of a session, in bytes of JSON: they are stored with it.

@@ -104,7 +104,7 @@ func (f *Files) pushLarge(ctx context.Context, b *Bearer, file File, content io.
 	}
 	file.Size = counted.size
 	added, err := f.add(ctx, b, file, key, Content{Format: FormatStream}, ciphertext.Sum(nil))
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrOutcomeUnknown) { // then the row may be there
 		// If this fails, Sweeping.SweepBlobs deletes the content later.
 		_ = f.blobs.Delete(context.WithoutCancel(ctx), blobKey(file.Library, file.ID))
 	}

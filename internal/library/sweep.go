@@ -50,8 +50,32 @@ type Sweeping struct {
 	Sweeper Sweeper
 	Files   FileStore
 	Blobs   Blobs
-	Now     func() time.Time
-	Log     *slog.Logger // nil discards
+	// Owners know the contents that are not those of files in libraries.
+	Owners []ContentOwner
+	Now    func() time.Time
+	Log    *slog.Logger // nil discards
+}
+
+// ContentOwner knows some of the contents of [Blobs].
+type ContentOwner interface {
+	// Owns reports whether a key is one of its contents.
+	Owns(key string) bool
+	// HasContent reports whether a content that it owns is still needed, or will be removed by itself.
+	HasContent(ctx context.Context, key string) (bool, error)
+}
+
+// hasContent asks the owner of a content whether it is still needed. Those of files in libraries have none.
+func hasContent(
+	ctx context.Context, owners []ContentOwner, key string,
+	hasFile func(ctx context.Context, library ID, id wire.FileName) (bool, error),
+) (bool, error) {
+	for _, o := range owners {
+		if o.Owns(key) {
+			return o.HasContent(ctx, key)
+		}
+	}
+	owner, file, _ := strings.Cut(key, "/")
+	return hasFile(ctx, ID(owner), wire.FileName(file))
 }
 
 // SweepExpired deletes the libraries that are due to be deleted, and what has expired in the
@@ -151,8 +175,7 @@ func (s Sweeping) eachBlob(ctx context.Context, r *blobSweep) func(string, time.
 }
 
 func (s Sweeping) hasFile(ctx context.Context, key string) (bool, error) {
-	owner, file, _ := strings.Cut(key, "/")
-	has, err := s.Files.HasFile(ctx, ID(owner), wire.FileName(file))
+	has, err := hasContent(ctx, s.Owners, key, s.Files.HasFile)
 	if err != nil {
 		return false, fmt.Errorf("look for the file of blob %s: %w", key, err)
 	}

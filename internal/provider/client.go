@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,7 +26,7 @@ const (
 // request only on a reused connection or if it can get the body again; here it can do
 // neither. Client is also an [http.RoundTripper].
 type Client struct {
-	tls      *tls.Config
+	tls      atomic.Pointer[tls.Config]
 	loopback bool
 	now      func() time.Time
 }
@@ -34,13 +35,20 @@ type Client struct {
 // loopback, plain HTTP is allowed to loopback hosts. now is the clock for Retry-After,
 // [time.Now] if nil; certificates are always checked against the system's clock.
 func NewClient(config *tls.Config, loopback bool, now func() time.Time) *Client {
-	config = config.Clone()
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	config.NextProtos = []string{"http/1.1"}
 	if now == nil {
 		now = time.Now
 	}
-	return &Client{tls: config, loopback: loopback, now: now}
+	c := &Client{loopback: loopback, now: now}
+	c.SetTLS(config)
+	return c
+}
+
+// SetTLS replaces the certificates and roots, both at once, for the requests from now on.
+func (c *Client) SetTLS(config *tls.Config) {
+	config = config.Clone()
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	config.NextProtos = []string{"http/1.1"}
+	c.tls.Store(config)
 }
 
 // Request is an HTTP request.
@@ -141,7 +149,7 @@ func (c *Client) dialTLS(ctx context.Context, network, address string, trace *co
 	if err != nil {
 		return nil, trace.connectFailed(stageDial, errors.Join(err, plain.Close()))
 	}
-	config := c.tls.Clone()
+	config := c.tls.Load().Clone()
 	config.ServerName = host
 	conn := tls.Client(plain, config)
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)

@@ -14,6 +14,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // checks runs a check beside the server and returns its lines.
@@ -22,12 +23,15 @@ func (k *keeper) checks(all bool) (summary library.CheckSummary, lines []string)
 	db := k.OpensStore()
 	blobs := carreltest.Must(blob.OpenDisk(filepath.Join(k.Folder, "blobs")))(k.t)
 	defer blobs.Close()
+	storages := storage.Checker{Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all}
 	c := library.Checker{
-		Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all,
+		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}},
+		Now: k.Clock.Now, AllContents: all,
 		Keyring: carreltest.Must(seal.OpenKeyring(filepath.Join(k.Folder, "master.key")))(k.t),
 		Report:  func(fault string) { lines = append(lines, fault) },
 		More: []func(context.Context, func(string)) error{
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
+			storages.Check,
 		},
 	}
 	summary = carreltest.Must(c.Check(k.t.Context()))(k.t)

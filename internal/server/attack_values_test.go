@@ -162,6 +162,8 @@ func (k *keeper) victim() *spoiledVictim {
 	v.read, v.write = v.Allows(app.Contract(library.Read)), v.Allows(app.Contract(library.Write))
 	carreltest.Must(v.read.StartsSession(wire.SessionOptions{}))(k.t)
 	carreltest.Must(v.write.Pushes("letter", []byte("of the person")))(k.t)
+	_, kept := v.AllowsStorage(app.Contract(library.Write))
+	carreltest.Must(v.write.Uploads(kept, carreltest.PathOf("state"), []byte("of the application")))(k.t)
 	library, application, id := string(v.Library), string(app.ID), string(v.write.ID())
 	k.changes(`INSERT INTO provider_accounts (id, reference, library_id, application_id, grant_id, source_id, source,
 		pending, access_version, access_until, renewal_until, ended_at, correlation, created_at, updated_at,
@@ -203,7 +205,8 @@ func (k *keeper) goesOn(v *spoiledVictim) (faults []string) {
 	v.SavesCode()
 	b := k.browserOf(v.Person)
 	for _, path := range []string{"/files", "/grants", "/grants/" + string(v.read.ID()) + "/stop",
-		"/grants/app/" + string(v.read.Contract.Application.ID) + "/stop", "/accounts",
+		"/grants/app/" + string(v.read.Contract.Application.ID) + "/stop",
+		"/grants/app/" + string(v.read.Contract.Application.ID) + "/storage", "/accounts",
 		"/accounts/" + string(v.write.ID()) + "/disconnect", "/activity", "/settings", "/delete"} {
 		if status, _ := b.do(b.request(http.MethodGet, path, nil)); status >= http.StatusBadRequest {
 			faults = append(faults, path+" answers "+http.StatusText(status))
@@ -211,6 +214,10 @@ func (k *keeper) goesOn(v *spoiledVictim) (faults []string) {
 	}
 	try("stop", b.posts("/grants/"+string(v.read.ID())+"/stop", "/settings"))
 	try("stop all", b.posts("/grants/app/"+string(v.read.Contract.Application.ID)+"/stop", "/settings"))
+	try("delete storage", b.posts("/grants/app/"+string(v.read.Contract.Application.ID)+"/storage", "/settings"))
+	if n := k.count(`SELECT COUNT(*) FROM storages WHERE library_id = $1`, string(v.Library)); n > 0 {
+		faults = append(faults, "a storage stands")
+	}
 	for _, g := range []*carreltest.Grant{v.read, v.write} {
 		k.changes(`UPDATE grants SET revoked_at = 0 WHERE id = $1`, string(g.ID()))
 		if n := k.count(`SELECT COUNT(*) FROM grants WHERE id = $1 AND length(binding) > 1`, string(g.ID())); n > 0 {

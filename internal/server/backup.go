@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -39,6 +41,8 @@ type BackupResult struct {
 	// Missing are the contents that the database knows and the data folder does not have, as LIBRARY/FILE. The backup
 	// keeps those that an earlier one has copied.
 	Missing []Missing
+	// Changed is how many files of storages were replaced or deleted while the backup ran, and are not in it.
+	Changed int
 	// Replaced says what the earlier backup had, and this one does not have.
 	Replaced store.Newer
 }
@@ -109,7 +113,10 @@ func (c BackupConfig) copy(ctx context.Context) (result BackupResult, err error)
 	}
 	// The contents of the earlier backup go only after its database has gone, so that the backup is whole at any time.
 	result.Contents, err = blob.Backup(ctx, filepath.Join(c.Data, "blobs"), filepath.Join(c.Folder, "blobs"), expected,
-		func(missing []string) error {
+		func(missing []string) (err error) {
+			if missing, result.Changed, err = c.leaveOutChanged(ctx, missing); err != nil {
+				return err
+			}
 			for _, key := range missing {
 				result.Missing = append(result.Missing, Missing{key, blob.Has(filepath.Join(c.Folder, "blobs"), key)})
 			}
@@ -200,7 +207,37 @@ func listContents(ctx context.Context, database string) (keys []string, err erro
 		keys = append(keys, string(owner)+"/"+string(file))
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	err = store.EachLargeStorageFile(ctx, database, func(content storage.Content) error {
+		keys = append(keys, content.Key())
+		return nil
+	})
 	return keys, err
+}
+
+// leaveOutChanged leaves out the contents that the server has removed while the backup ran, because their files were
+// replaced or deleted by their application. It returns how many there are.
+func (c BackupConfig) leaveOutChanged(ctx context.Context, missing []string) (left []string, changed int, err error) {
+	if !slices.ContainsFunc(missing, isOfStorage) {
+		return missing, 0, nil
+	}
+	there := map[string]bool{}
+	err = store.EachLargeStorageFile(ctx, c.Database, func(content storage.Content) error {
+		there[content.Key()] = true
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	left = slices.DeleteFunc(slices.Clone(missing), func(key string) bool { return isOfStorage(key) && !there[key] })
+	return left, len(missing) - len(left), nil
+}
+
+func isOfStorage(key string) bool {
+	_, ok := storage.ParseKey(key)
+	return ok
 }
 
 // checkMissing returns an error if more contents are missing than may be.

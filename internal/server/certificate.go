@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/carrelhq/carrel/internal/provider/medmij"
+	"github.com/carrelhq/carrel/internal/provider/smart"
 )
 
 // Certificate is the TLS certificate of a server. Its files can be read again while it is used.
@@ -55,11 +58,20 @@ func (c *Certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// SetMedMijCertificate replaces the certificate and the key, in PEM, that the node shows to providers, and returns
-// until when it is valid. After an error the present one stays in use.
-func (s *Server) SetMedMijCertificate(certificate, key []byte) (until time.Time, err error) {
+// SetMedMijCredentials replaces the certificate that the node shows to MedMij's servers, and the roots of theirs, all
+// at once. It returns until when the certificate is valid. After an error the present ones stay in use.
+func (s *Server) SetMedMijCredentials(c medmij.Credentials) (until time.Time, err error) {
 	if s.providers.medmij == nil {
 		return time.Time{}, errors.New("the server is not part of MedMij")
 	}
-	return s.providers.medmij.SetCertificate(certificate, key)
+	return s.providers.medmij.SetCredentials(c)
+}
+
+// SetFHIRServerRoots replaces the roots of the plain FHIR servers, all at once. After an error the present ones stay in
+// use.
+func (s *Server) SetFHIRServerRoots(servers []smart.Server) error {
+	if s.providers.smart == nil {
+		return errors.New("the server has no plain FHIR servers")
+	}
+	return s.providers.smart.SetRoots(servers)
 }

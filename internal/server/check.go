@@ -13,6 +13,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -46,10 +47,13 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 		return library.CheckSummary{}, fmt.Errorf("open blobs: %w", err)
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
+	storages := &storage.Checker{Store: db, Blobs: blobs, Now: time.Now, AllContents: allContents}
 	checker := &library.Checker{
-		Store: db, Blobs: blobs, Keyring: ring, Now: time.Now, AllContents: allContents, Report: report,
+		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}}, Keyring: ring,
+		Now: time.Now, AllContents: allContents, Report: report,
 		More: []func(context.Context, func(string)) error{
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
+			storages.Check,
 			func(ctx context.Context, report func(string)) error {
 				return checkAdoptedBoxes(ctx, ring, db, allContents, report)
 			},

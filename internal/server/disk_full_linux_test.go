@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -15,7 +16,8 @@ import (
 	"github.com/carrelhq/carrel/internal/server"
 )
 
-// TestDiskFull fills the disk: pushes, small and large, are answered with 507 until there is space again.
+// TestDiskFull fills the disk: pushes, small and large, and a revocation are answered with 507 until there is space
+// again.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
@@ -36,6 +38,9 @@ func TestDiskFull(t *testing.T) {
 	if err := errors.Join(push(1000), push(1<<20)); err != nil {
 		t.Fatal(err)
 	}
+	anna := w.Person()
+	grant := anna.Allows(contract)
+	stop := browserOf(t, w, anna).Get("/grants/" + string(grant.ID()) + "/stop")
 	filler := filepath.Join(disk, "filler")
 	f := carreltest.Must(os.Create(filler))(t)
 	for err := error(nil); err == nil; _, err = f.Write(make([]byte, 4096)) {
@@ -54,6 +59,10 @@ func TestDiskFull(t *testing.T) {
 			refused.RetryAfter == 0 || !errors.Is(err, digime.ErrUnavailable) {
 			t.Errorf("a push of %d bytes: %v", size, err)
 		}
+	}
+	if p := stop.Click("revoke-confirm"); p.Status != http.StatusInsufficientStorage ||
+		p.Header.Get("Retry-After") == "" || !strings.Contains(p.Text(), "still has access") {
+		t.Errorf("a revocation: %d %v: %s", p.Status, p.Header, p.Text())
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)

@@ -86,6 +86,9 @@ func inspect(ctx context.Context, c Config, ring *seal.Keyring) (*installation, 
 			return nil, explainPermission(err)
 		}
 		for _, name := range names {
+			if isOfStorage(name + "/") {
+				continue // a database of before the ids has none
+			}
 			i.libraries = append(i.libraries, library.ID(name))
 		}
 	}
@@ -390,10 +393,10 @@ func (i *installation) openSigner(ctx context.Context, db *store.DB) (*library.S
 
 // countMissing looks for some of the database's large contents in the folder.
 func (i *installation) countMissing() (looked, missing int) {
-	for _, f := range i.database.LargeFiles {
-		if !blob.Has(i.config.Blobs, string(f.Library)+"/"+string(f.File)) {
+	for _, key := range i.database.LargeContents {
+		if !blob.Has(i.config.Blobs, key) {
 			missing++
 		}
 	}
-	return len(i.database.LargeFiles), missing
+	return len(i.database.LargeContents), missing
 }

@@ -19,6 +19,8 @@ type providers struct {
 	set *provider.Networks
 	// medmij is MedMij's network; nil if the operator has not configured it.
 	medmij *medmij.Network
+	// smart is the network of plain FHIR servers; nil if the operator has not configured any.
+	smart *smart.Network
 	// listers list the sources of the networks.
 	listers []catalogue.SourceLister
 	// run has the background tasks of the networks. Each runs until its context ends.
@@ -48,6 +50,7 @@ func openProviders(c Config, names catalogue.Directory) (*providers, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.smart = network
 		networks["smart"] = network
 		p.listers = append(p.listers, serverLister(network.Servers()))
 	}

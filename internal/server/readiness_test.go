@@ -120,6 +120,7 @@ type relay struct {
 	mu    sync.Mutex
 	isCut bool
 	conns []net.Conn
+	cutAt *cutCommit // nil for none
 }
 
 func newRelay(t *testing.T, database *url.URL) *relay {
@@ -167,8 +168,9 @@ func (r *relay) pass(in net.Conn, network, target string) {
 		return
 	}
 	r.conns = append(r.conns, in, out)
-	go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
-	go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
+	passed := &passedConn{relay: r, in: in, out: out}
+	go func() { _, _ = io.Copy(passed, in); _ = out.Close() }()
+	go func() { _, _ = io.Copy(writerFunc(passed.answer), out); _ = in.Close() }()
 }
 
 func (r *relay) cut() {

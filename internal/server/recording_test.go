@@ -178,7 +178,11 @@ type issued struct {
 	} `json:"authorizationCodes"`
 	Tokens   []issuedToken   `json:"tokens"`
 	Sessions []issuedSession `json:"sessions"`
-	Opaque   []struct {
+	Storages []struct {
+		N  int    `json:"n"`
+		ID string `json:"id"`
+	} `json:"storages"`
+	Opaque []struct {
 		N     int            `json:"n"`
 		ID    string         `json:"id"`
 		Type  string         `json:"type"`

@@ -214,17 +214,22 @@ func (d *seeder) after(e *exchange) {
 			d.seedSession(e, s)
 		}
 	}
-	for _, o := range values.Opaque {
-		if o.N == e.N && o.Type == "accountId" {
-			id, err := wire.ParseClientID(e.claims().ClientID)
-			d.must(err)
-			d.must(
-				d.db.AddAccountHandle(
-					d.t.Context(),
-					library.AccountHandle{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)},
-				),
-			)
+	for _, s := range values.Storages {
+		if s.N == e.N {
+			d.seedStorage(e, s.ID)
 		}
+	}
+	for _, o := range values.Opaque {
+		if o.N != e.N {
+			continue
+		}
+		id, err := wire.ParseClientID(e.claims().ClientID)
+		d.must(err)
+		handle := library.AccountHandle{ID: o.ID, Client: id, Account: o.Value, ExpiresAt: e.At().Add(time.Hour)}
+		if o.Type == wire.ReferenceStorage {
+			handle.Kind = library.HandleOfStorage
+		}
+		d.must(d.db.AddAccountHandle(d.t.Context(), handle))
 	}
 }
 
@@ -289,7 +294,7 @@ func (d *seeder) seedConsent(e *exchange, r issuedRequest, code, reference strin
 	if reference == "" {
 		reference = wire.RandomAlphanumeric(16)
 	}
-	answer := library.Approval{Request: seal.SecretOf(r.Code).Hash(), At: e.At(),
+	answer := library.Approval{Request: seal.SecretOf(r.Code).Hash(), At: e.At(), Storage: d.storageOf(e),
 		Grant: library.Grant{
 			ID:          library.GrantID(wire.RandomAlphanumeric(32)),
 			Library:     p.library.ID,

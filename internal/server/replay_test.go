@@ -23,9 +23,6 @@ var leftOut = []struct {
 	like func(*exchange) bool
 }{
 	{"portability reports are not implemented", below("export/")},
-	{"file storage is not implemented", func(e *exchange) bool {
-		return e.call() == "storage" || below("/cloud/")(e) || e.call() == "reference" && e.Scenario == "storage-create"
-	}},
 	{"mapped files are not implemented", func(e *exchange) bool {
 		_, file := e.session()
 		return strings.HasPrefix(file, "18_")
@@ -113,6 +110,10 @@ func compare(t *testing.T, e *exchange, a rawAnswer, keys map[string]wire.JSONWe
 	}
 	if strings.HasPrefix(e.Request.Path, "/apps/") {
 		comparePage(t, a)
+		return
+	}
+	if below("/cloud/")(e) {
+		compareCloud(t, e, a)
 		return
 	}
 	if e.Answer.Status >= 400 {

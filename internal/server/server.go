@@ -25,6 +25,7 @@ import (
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/provider/smart"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/web"
 )
@@ -56,6 +57,10 @@ type Config struct {
 	DeleteWait time.Duration
 	// MaxFileSize is the maximum size of a file in bytes; zero for no limit.
 	MaxFileSize int64
+	// StorageQuota bounds the storage of an application for a person; zero for no limit.
+	StorageQuota storage.Quota
+	// CloudTokensOnce refuses a token of the file storage that was used before.
+	CloudTokensOnce bool
 	// NoNewLibraries makes the server refuse to create libraries.
 	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
@@ -96,6 +101,7 @@ type Server struct {
 	Consents *library.Consents
 	Files    *library.Files
 	Activity *library.Activity
+	Storages *storage.Storages
 
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
@@ -103,7 +109,10 @@ type Server struct {
 	// Handler handles all requests.
 	Handler http.Handler
 
-	config    Config
+	config Config
+	// maxConnections and maxPerAddress are the limits in force. Those of the configuration may be zero.
+	maxConnections, maxPerAddress int
+
 	hold      *store.Hold
 	heartbeat *heartbeat
 	db        *store.DB
@@ -205,15 +214,19 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		c.PublicURL+web.ProviderReturnPath,
 	)
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
-	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk, Now: c.Now, Log: c.Log}
+	s.Storages = storage.New(db, disk, s.Consents, c.Now,
+		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize})
+	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk,
+		Owners: []library.ContentOwner{storage.Contents{Store: db}}, Now: c.Now, Log: c.Log}
 
-	_, perAddress := connectionLimits(c, maxOpenFiles())
-	requests := httpserve.NewRequestLimit(perAddress)
+	s.maxConnections, s.maxPerAddress = connectionLimits(c, maxOpenFiles())
+	requests := httpserve.NewRequestLimit(s.maxPerAddress)
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
+		Storages: s.Storages, CloudTokensOnce: c.CloudTokensOnce,
 		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
-		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources,
+		Connections: s.Connections, Deliveries: s.Deliveries, Storages: s.Storages, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Requests: requests,
 		IdleTimeout: c.IdleTimeout, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(protocol, pages, public.Scheme == "https")
@@ -270,11 +283,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, secure *tls.Config) 
 		},
 		ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelWarn),
 	}
-	all, perAddress := connectionLimits(s.config, maxOpenFiles())
+	perAddress := s.maxPerAddress
 	if s.config.BehindProxy { // all connections are the proxy's
-		perAddress = all
+		perAddress = s.maxConnections
 	}
-	l = newLimitedListener(l, all, perAddress, s.config.Log)
+	l = newLimitedListener(l, s.maxConnections, perAddress, s.config.Log)
 	s.startBackgroundTasks(ctx)
 	failed := make(chan error, 1)
 	go func() {
@@ -345,6 +358,8 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 		return s.config.removeTemporaryKeyrings()
 	})
 	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
+	every(expiredInterval, "delete expired storages", s.Storages.SweepExpired)
+	every(eraseInterval, "remove contents of storages", s.Storages.RemoveContents)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
 	every(sweepInterval, "end accounts without a grant", s.Connections.EndUngranted)

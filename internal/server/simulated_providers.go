@@ -30,7 +30,8 @@ func (c *Config) UseSimulatedProviders(
 		return fmt.Errorf("use simulated providers: %w", err)
 	}
 	config := &medmij.Config{
-		ListURL: simulated.ListURL(), ClientID: clientID, Roots: simulated.Roots(), CacheFolder: cacheFolder,
+		ListURL: simulated.ListURL(), ClientID: clientID, CacheFolder: cacheFolder,
+		Credentials:   medmij.Credentials{Roots: simulated.Roots()},
 		AllowLoopback: true, Now: c.Now, Log: c.Log,
 	}
 	config.Certificate, config.Key = simulated.ClientCertificate()

@@ -13,6 +13,7 @@ func (db *DB) AddAccountHandle(ctx context.Context, h library.AccountHandle) err
 	return db.addBounded(ctx, "add account handle", func(ctx context.Context, q *query.Queries) (int64, error) {
 		err := q.AddAccountHandle(ctx, query.AddAccountHandleParams{
 			ID:            h.ID,
+			Kind:          h.Kind,
 			ApplicationID: h.Client.Application,
 			ContractID:    h.Client.Contract,
 			AccountID:     wire.AccountID(validText(string(h.Account))),
@@ -33,6 +34,7 @@ func (db *DB) GetAccountHandle(ctx context.Context, id string) (library.AccountH
 	}
 	return library.AccountHandle{
 		ID:        row.ID,
+		Kind:      row.Kind,
 		Client:    wire.ClientID{Application: row.ApplicationID, Contract: row.ContractID},
 		Account:   row.AccountID,
 		ExpiresAt: fromMillis(row.ExpiresAt),

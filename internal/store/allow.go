@@ -50,7 +50,10 @@ func (db *DB) Allow(
 				return err
 			}
 		}
-		return db.addEvent(ctx, q, event)
+		if err := db.addEvent(ctx, q, event); err != nil {
+			return err
+		}
+		return db.giveStorage(ctx, q, approval)
 	})
 	if err != nil {
 		return library.Grant{}, library.Account{}, err

@@ -34,6 +34,8 @@ func availabilityOf(err error) error {
 	var unreachable *pgconn.ConnectError
 	var network net.Error
 	switch {
+	case errors.Is(err, library.ErrOutcomeUnknown):
+		return library.ErrUnavailable
 	case errors.As(err, &lite):
 		return availabilityOfSQLite(lite.Code())
 	case errors.As(err, &pg):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // EachLargeFile calls f for each file whose content is not in the database: with the library and the file. It changes
@@ -38,6 +39,41 @@ func EachLargeFile(ctx context.Context, database string, f func(library.ID, wire
 			return fmt.Errorf("%s: %w", doing, explain(err))
 		}
 		if err := f(owner, name); err != nil {
+			return err
+		}
+	}
+	return wrap(doing, rows.Err())
+}
+
+// EachLargeStorageFile calls f for each file of a storage whose content is not in the database. A database of an older
+// version has none. It changes nothing in the database.
+func EachLargeStorageFile(ctx context.Context, database string, f func(storage.Content) error) (err error) {
+	const doing = "list large files of storages"
+	pool, err := openForReading(database)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	d := sqliteDialect
+	if isPostgres(database) {
+		d = postgresDialect
+	}
+	var tables int
+	if err := pool.QueryRowContext(ctx, d.hasTable, "storage_files").Scan(&tables); err != nil || tables == 0 {
+		return wrap(doing, err)
+	}
+	rows, err := pool.QueryContext(ctx, "SELECT f.storage_id, f.id FROM storage_files f "+
+		"WHERE NOT EXISTS (SELECT 1 FROM storage_contents c WHERE c.file_id = f.id)")
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var c storage.Content
+		if err := rows.Scan(&c.Storage, &c.File); err != nil {
+			return fmt.Errorf("%s: %w", doing, explain(err))
+		}
+		if err := f(c); err != nil {
 			return err
 		}
 	}

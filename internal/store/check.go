@@ -19,7 +19,7 @@ func (db *DB) ListLibraryIDs(ctx context.Context, after library.ID, limit int) (
 // extension are left out.
 func (db *DB) ListAdditions(ctx context.Context) (list []string, err error) {
 	const doing = "list triggers and views"
-	rows, err := db.readPool.QueryContext(ctx, db.dialect.listAdditions)
+	rows, err := db.statements.QueryContext(ctx, db.dialect.listAdditions)
 	if err != nil {
 		return nil, wrap(doing, err)
 	}

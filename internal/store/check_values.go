@@ -2,10 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
 // maxImpossible is how many rows [DB.ListImpossible] lists for each column.
@@ -19,7 +20,7 @@ func (db *DB) ListImpossible(ctx context.Context) (list []string, err error) {
 		return nil, wrap(doing, err)
 	}
 	for _, c := range columns {
-		keys, err := c.listImpossible(ctx, db.readPool)
+		keys, err := c.listImpossible(ctx, db.statements)
 		if err != nil {
 			return nil, wrap(doing, fmt.Errorf("table %s: %w", c.table.name, err))
 		}
@@ -45,7 +46,7 @@ type checkedTable struct {
 
 // listColumns reads the columns from the schema, so that none can be forgotten here.
 func (db *DB) listColumns(ctx context.Context) (columns []checkedColumn, err error) {
-	rows, err := db.readPool.QueryContext(ctx, db.dialect.listColumns)
+	rows, err := db.statements.QueryContext(ctx, db.dialect.listColumns)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (d dialect) keyText(name, kind string) string {
 }
 
 // listImpossible lists the keys of rows with an impossible value.
-func (c checkedColumn) listImpossible(ctx context.Context, db *sql.DB) (keys []string, err error) {
+func (c checkedColumn) listImpossible(ctx context.Context, db query.DBTX) (keys []string, err error) {
 	if len(c.table.key) == 0 {
 		return nil, nil // a table of somebody else's
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -17,8 +18,10 @@ import (
 type DB struct {
 	reader   *query.Queries // on readPool
 	readPool *sql.DB
-	writer   transactor
-	dialect  dialect
+	// statements runs statements that package query does not have.
+	statements query.DBTX
+	writer     transactor
+	dialect    dialect
 	// boxes seals the tokens of an account anew when its grant changes.
 	boxes  *delivery.Boxes
 	binder Binder // nil until SetBinder
@@ -45,6 +48,8 @@ var _ interface {
 	delivery.ConnectionStore
 	delivery.QueueStore
 	delivery.CheckStore
+	storage.Store
+	storage.CheckStore
 	library.CheckStore
 	library.Sweeper
 	library.RebindStore
@@ -136,7 +141,7 @@ func pathOf(url string) (string, error) {
 // Check returns an error unless the database can be read and written, and may be: it returns
 // [ErrNewer] if a newer program has changed the tables since.
 func (db *DB) Check(ctx context.Context) error {
-	if err := checkNotNewer(ctx, db.readPool, db.dialect); err != nil {
+	if err := checkNotNewer(ctx, db.statements, db.dialect); err != nil {
 		return wrap("check store", err)
 	}
 	return db.add(ctx, "check store", func(ctx context.Context, q *query.Queries) error {

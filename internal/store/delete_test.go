@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -58,6 +60,17 @@ func TestDeleteLibraryLeavesNoRow(t *testing.T) {
 		if rows := dump(t, raw)["token_revocations"]; len(rows) != 0 {
 			t.Errorf("token_revocations still has %s", rows)
 		}
+		// So are the keys of the large contents of its storages.
+		removals, err := db.ListStorageRemovals(ctx, 10)
+		if err != nil || len(removals) != 2 || !slices.Contains(words, string(removals[0].Storage)) {
+			t.Fatalf("removals %+v, %v", removals, err)
+		}
+		if err := db.ForgetStorageRemovals(ctx, removals); err != nil {
+			t.Fatal(err)
+		}
+		if rows := dump(t, raw)["storage_removals"]; len(rows) != 0 {
+			t.Errorf("storage_removals still has %s", rows)
+		}
 	})
 }
 
@@ -91,8 +104,51 @@ func fillLibrary(t *testing.T, db *store.DB, now time.Time) (id library.ID, word
 			t.Fatal(err)
 		}
 	}
+	stored := fillStorage(t, db, g, now)
 	return g.Library, []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject,
-		string(connected.ID)}
+		string(connected.ID), string(stored)}
+}
+
+// fillStorage gives the library of a grant a storage with files, and a handle.
+func fillStorage(t *testing.T, db *store.DB, g library.Grant, now time.Time) storage.ID {
+	t.Helper()
+	ctx := t.Context()
+	client, err := db.GetClient(ctx, librarytest.ClientOf(g))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, _ := librarytest.FixtureOf(t, db).AnyRequest(client)
+	person := librarytest.Person{Library: library.Library{ID: g.Library}}
+	approval := librarytest.NewApproval(person, client, request, now)
+	approval.Storage = storage.ID(librarytest.AnyID())
+	file := func(name string, content []byte) storage.NewFile {
+		p, err := storage.ParsePath([]string{name}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storage.NewFile{File: storage.File{ID: librarytest.AnyID(), Storage: approval.Storage, Path: p, Size: 1,
+			SHA256: []byte{1}, CreatedAt: now}, Content: content}
+	}
+	steps := []func() error{
+		func() error {
+			return db.AddStorage(ctx, storage.Storage{ID: approval.Storage, Application: g.Application, CreatedAt: now,
+				ChangedAt: now, ExpiresAt: now.Add(time.Hour)})
+		},
+		func() error { _, _, err := db.Allow(ctx, approval); return err },
+		func() error {
+			return db.AddAccountHandle(ctx, library.AccountHandle{ID: "s", Kind: library.HandleOfStorage,
+				Client: librarytest.ClientOf(g), Account: wire.AccountID(approval.Storage)})
+		},
+		func() error { return db.PutStorageFile(ctx, file("small", []byte("x")), storage.Quota{}) },
+		func() error { return db.PutStorageFile(ctx, file("large", nil), storage.Quota{}) },
+		func() error { return db.PutStorageFile(ctx, file("Large", nil), storage.Quota{}) }, // in its place
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return approval.Storage
 }
 
 // checkForgotten checks that the rows of a table have none of the words, and are as many as before.
@@ -117,7 +173,7 @@ var (
 		"token_revocations": true, "servers": true, "audit_entries": true}
 	// notOfLibraries are those that have rows of applications, or of nobody.
 	notOfLibraries = map[string]bool{"applications": true, "contracts": true, "nonces": true, "deleted_tokens": true,
-		"token_revocations": true}
+		"token_revocations": true, "storage_removals": true}
 )
 
 func openRaw(t testing.TB, url string) *sql.DB {

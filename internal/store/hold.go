@@ -75,7 +75,7 @@ func holdPostgresAlone(ctx context.Context, url string) (*Hold, error) {
 		return nil, err
 	}
 	if err := checkNoServer(ctx, conn); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
+		return nil, errors.Join(err, unlockPostgres(ctx, conn))
 	}
 	return &Hold{conn: conn}, nil
 }
@@ -137,9 +137,18 @@ func (h *Hold) Release() error {
 		return h.file.Close()
 	}
 	if h.conn != nil {
-		return h.conn.Close(context.Background())
+		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+		defer cancel()
+		return unlockPostgres(ctx, h.conn)
 	}
 	return nil
+}
+
+// unlockPostgres ends a lock and its connection. PostgreSQL would end the lock with the connection, but only after
+// Close has returned, and whoever comes next would still find it.
+func unlockPostgres(ctx context.Context, conn *pgx.Conn) error {
+	_, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock_all()") // without a connection there is no lock
+	return conn.Close(ctx)
 }
 
 // holdFile locks the file beside an SQLite database. It makes the folder if makeFolder is set.

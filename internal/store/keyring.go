@@ -68,7 +68,7 @@ func (db *DB) EachBox(ctx context.Context, f func(Box) error) error {
 // CountBindings counts the MACs under each master key. Each has the id of its key where a box has it.
 func (db *DB) CountBindings(ctx context.Context) (_ map[seal.KeyID]int, err error) {
 	const doing = "count bindings"
-	rows, err := db.readPool.QueryContext(ctx, `SELECT substr(mac, 1, 5), COUNT(*) FROM (
+	rows, err := db.statements.QueryContext(ctx, `SELECT substr(mac, 1, 5), COUNT(*) FROM (
 			SELECT binding AS mac FROM libraries
 			UNION ALL SELECT substr(binding, length(binding) - 36) FROM tokens WHERE length(binding) IN (37, 69)
 			UNION ALL SELECT substr(binding, length(binding) - 36) FROM codes WHERE length(binding) IN (37, 69)

@@ -139,6 +139,9 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 				return err
 			}
 		}
+		if err := deleteStoragesOfLibrary(ctx, q, id); err != nil {
+			return err
+		}
 		for _, forget := range []func(context.Context, library.ID) error{
 			q.DeleteAuthRequestsOfLibrary,
 			q.DeleteAuthRequestsOfSessionsOfLibrary,

@@ -21,22 +21,24 @@ import (
 // else four for each processor and at least 16: PostgreSQL shares a sync among transactions that
 // commit at the same time.
 func openPostgres(ctx context.Context, address string, mode openMode) (*DB, error) {
-	pool, db, err := openPostgresPool(ctx, address)
+	lost := &lostConnections{}
+	pool, db, err := openPostgresPool(ctx, address, lost)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", explain(err))
 	}
-	w := &pooledWriter{pool: pool, db: db, slots: make(chan struct{}, maxWaiting)}
+	w := &pooledWriter{pool: pool, db: db, lost: lost, slots: make(chan struct{}, maxWaiting)}
 	if err := mode.prepare(ctx, db, postgresDialect); err != nil {
 		_ = w.close()
 		return nil, fmt.Errorf("open PostgreSQL: %w", explain(err))
 	}
-	return &DB{reader: query.New(db), readPool: db, writer: w, dialect: postgresDialect,
-		limits: library.DefaultLimits}, nil
+	statements := &reconnectingPool{db, lost}
+	return &DB{reader: query.New(statements), readPool: db, statements: statements, writer: w,
+		dialect: postgresDialect, limits: library.DefaultLimits}, nil
 }
 
 // inspectPostgres reads the state of a database.
 func inspectPostgres(ctx context.Context, address string, among []library.ID) (State, error) {
-	pool, db, err := openPostgresPool(ctx, address)
+	pool, db, err := openPostgresPool(ctx, address, &lostConnections{})
 	if err != nil {
 		return State{}, fmt.Errorf("inspect PostgreSQL: %w", explain(err))
 	}
@@ -48,7 +50,7 @@ func inspectPostgres(ctx context.Context, address string, among []library.ID) (S
 	return s, nil
 }
 
-func openPostgresPool(ctx context.Context, address string) (*pgxpool.Pool, *sql.DB, error) {
+func openPostgresPool(ctx context.Context, address string, lost *lostConnections) (*pgxpool.Pool, *sql.DB, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, nil, errors.New("this is no URL") // the error repeats it, with its password
@@ -60,6 +62,7 @@ func openPostgresPool(ctx context.Context, address string) (*pgxpool.Pool, *sql.
 	if !u.Query().Has("pool_max_conns") {
 		config.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
 	}
+	lost.configure(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, nil, err
@@ -67,10 +70,12 @@ func openPostgresPool(ctx context.Context, address string) (*pgxpool.Pool, *sql.
 	return pool, stdlib.OpenDBFromPool(pool), nil
 }
 
-// A pooledWriter runs each op in a transaction of its own.
+// A pooledWriter runs each op in a transaction of its own, and again if another transaction or the loss of the
+// connection has ended it before its commit.
 type pooledWriter struct {
 	pool  *pgxpool.Pool
 	db    *sql.DB
+	lost  *lostConnections
 	slots chan struct{} // for ops that wait or run
 }
 
@@ -91,10 +96,22 @@ func (w *pooledWriter) write(ctx context.Context, f op) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
+	for lost := 1; ; lost++ {
+		err = transactAgain(ctx, conn, f)
+		_ = conn.Close() // the pool closes one that has ended
+		if lost == maxConnectionsLost || !w.lost.note(err) {
+			return err
+		}
+		if conn, err = w.db.Conn(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// transactAgain runs an op until no other transaction has made it fail.
+func transactAgain(ctx context.Context, conn *sql.Conn, f op) error {
 	for attempt := 1; ; attempt++ {
 		err := transact(ctx, conn, f)
 		if !worthRetrying(err) || attempt == maxAttempts {
@@ -114,7 +131,7 @@ func transact(ctx context.Context, conn *sql.Conn, f op) error {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", commitError(err))
 	}
 	return nil
 }

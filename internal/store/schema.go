@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -104,7 +104,7 @@ type compatibility struct {
 
 // checkNotNewer returns ErrNewer if a newer program has migrated the database in a way that this
 // one does not know.
-func checkNotNewer(ctx context.Context, db *sql.DB, d dialect) error {
+func checkNotNewer(ctx context.Context, db query.DBTX, d dialect) error {
 	c, err := readCompatibility(ctx, db, d)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func checkNotNewer(ctx context.Context, db *sql.DB, d dialect) error {
 
 // readCompatibility reads the version of a database, and what it says of older programs. All is
 // zero for a database without tables.
-func readCompatibility(ctx context.Context, db *sql.DB, d dialect) (compatibility, error) {
+func readCompatibility(ctx context.Context, db query.DBTX, d dialect) (compatibility, error) {
 	var c compatibility
 	has, err := hasTable(ctx, db, d, "goose_db_version")
 	if err != nil || !has {
@@ -149,7 +149,7 @@ func readCompatibility(ctx context.Context, db *sql.DB, d dialect) (compatibilit
 	return c, nil
 }
 
-func hasTable(ctx context.Context, db *sql.DB, d dialect, name string) (bool, error) {
+func hasTable(ctx context.Context, db query.DBTX, d dialect, name string) (bool, error) {
 	var n int
 	if err := db.QueryRowContext(ctx, d.hasTable, name).Scan(&n); err != nil {
 		return false, fmt.Errorf("look for table %s: %w", name, err)
@@ -189,41 +189,46 @@ type State struct {
 	Among bool
 	// SigningKeys are the server's, newest first.
 	SigningKeys []library.SigningKey
-	// LargeFiles are some of the files whose content is not in the database, at most [MaxLargeFiles].
-	LargeFiles []LargeFile
+	// LargeContents are the keys of some of the contents that are not in the database, at most [MaxLargeContents].
+	LargeContents []string
 	// Adopted is the newest generation of which an adoption is recorded; 0 if none is.
 	Adopted library.AdoptionGeneration
 	// Installation is zero if the database has none yet.
 	Installation Installation
 }
 
-// A LargeFile is a file whose content is not in the database.
-type LargeFile struct {
-	Library library.ID
-	File    wire.FileName
-}
-
 const (
-	// MaxLargeFiles is the most files that a [State] has.
-	MaxLargeFiles = 100
+	// MaxLargeContents is the most contents that a [State] has.
+	MaxLargeContents = 100
 	// largeFilesAmong bounds how many files of a large database are looked at for them.
 	largeFilesAmong = 100_000
 )
 
-// largeFiles lists some files whose content is not in the database. There are none before the first
-// start has made all tables.
-func largeFiles(ctx context.Context, db *sql.DB, d dialect, q *query.Queries) (list []LargeFile, err error) {
+// largeContents lists some contents that are not in the database. There are none before the first start has made all
+// tables.
+func largeContents(ctx context.Context, db *sql.DB, d dialect, q *query.Queries) (keys []string, err error) {
 	if has, err := hasTable(ctx, db, d, "files"); err != nil || !has {
 		return nil, err
 	}
-	rows, err := q.ListLargeFiles(ctx, library.InlineLimit, largeFilesAmong, MaxLargeFiles)
+	rows, err := q.ListLargeFiles(ctx, library.InlineLimit, largeFilesAmong, MaxLargeContents)
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range rows {
-		list = append(list, LargeFile{row.LibraryID, row.ID})
+		keys = append(keys, string(row.LibraryID)+"/"+string(row.ID))
 	}
-	return list, nil
+	if has, err := hasTable(ctx, db, d, "storage_files"); err != nil || !has {
+		return keys, err
+	}
+	stored, err := q.ListLargeStorageFiles(ctx, library.InlineLimit, largeFilesAmong,
+		MaxLargeContents-int32(len(keys)))
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range stored {
+		keys = append(keys, storage.Content{Storage: row.StorageID, File: row.ID}.Key())
+	}
+	return keys, nil
 }
 
 // newestAdoption returns the newest generation of which an adoption is recorded.
@@ -265,8 +270,8 @@ func readState(ctx context.Context, db *sql.DB, d dialect, among []library.ID) (
 	if s.SigningKeys, err = signingKeys(ctx, queries); err != nil {
 		return s, fmt.Errorf("list signing keys: %w", err)
 	}
-	if s.LargeFiles, err = largeFiles(ctx, db, d, queries); err != nil {
-		return s, fmt.Errorf("list large files: %w", err)
+	if s.LargeContents, err = largeContents(ctx, db, d, queries); err != nil {
+		return s, fmt.Errorf("list large contents: %w", err)
 	}
 	if s.Adopted, err = newestAdoption(ctx, db, d); err != nil {
 		return s, err

@@ -36,11 +36,11 @@ func (db *DB) RenewServer(ctx context.Context, id string, beat int64) error {
 	if !db.Shared() {
 		return nil
 	}
-	_, err := db.readPool.ExecContext(ctx, "INSERT INTO servers (id, started_at, renewed_at, beat) "+
+	_, err := db.statements.ExecContext(ctx, "INSERT INTO servers (id, started_at, renewed_at, beat) "+
 		"VALUES ($1, "+serverNow+", "+serverNow+", $2) "+
 		"ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at, beat = excluded.beat", id, beat)
 	if err == nil {
-		_, err = db.readPool.ExecContext(ctx, "DELETE FROM servers WHERE abs(renewed_at - "+serverNow+") > $1",
+		_, err = db.statements.ExecContext(ctx, "DELETE FROM servers WHERE abs(renewed_at - "+serverNow+") > $1",
 			serverRowAge.Milliseconds())
 	}
 	return wrap("renew server", err)
@@ -51,7 +51,7 @@ func (db *DB) RemoveServer(ctx context.Context, id string) error {
 	if !db.Shared() {
 		return nil
 	}
-	_, err := db.readPool.ExecContext(ctx, "DELETE FROM servers WHERE id = $1", id)
+	_, err := db.statements.ExecContext(ctx, "DELETE FROM servers WHERE id = $1", id)
 	return wrap("remove server", err)
 }
 
@@ -60,7 +60,7 @@ func (db *DB) ListServers(ctx context.Context) (list []RunningServer, err error)
 	if !db.Shared() {
 		return nil, nil
 	}
-	rows, err := db.readPool.QueryContext(ctx, "SELECT id, started_at, beat FROM servers "+
+	rows, err := db.statements.QueryContext(ctx, "SELECT id, started_at, beat FROM servers "+
 		"WHERE abs(renewed_at - "+serverNow+") < $1 ORDER BY started_at, id", ServerTimeout.Milliseconds())
 	if err != nil {
 		return nil, wrap("list servers", err)

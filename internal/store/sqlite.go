@@ -78,7 +78,7 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
-	return &DB{reader: reader, readPool: readPool, writer: w, dialect: sqliteDialect,
+	return &DB{reader: reader, readPool: readPool, statements: readPool, writer: w, dialect: sqliteDialect,
 		limits: library.DefaultLimits}, nil
 }
 

@@ -48,9 +48,11 @@ func TestFolderIsNoDatabase(t *testing.T) {
 func TestEveryQueryUsesAnIndex(t *testing.T) {
 	few := map[string]bool{"listApplications": true, "listContracts": true, "listSigningKeys": true,
 		"addFirstSigningKey": true, "listLargeFiles": true,
-		"listUngranted":    true, // once an hour, all accounts
-		"listAuditEntries": true, // the newest of them, by an index
-		"countGrants":      true} // when an operator changes what a contract allows
+		"listLargeStorageFiles": true,
+		"listStorageRemovals":   true, // those of a few seconds
+		"listUngranted":         true, // once an hour, all accounts
+		"listAuditEntries":      true, // the newest of them, by an index
+		"countGrants":           true} // when an operator changes what a contract allows
 	// These change every row, after the master keyring was lost.
 	whole := map[string]bool{"unbindLibraries": true, "unbindTokens": true, "unbindAuthCodes": true,
 		"unbindLogins": true, "unbindAuthRequests": true,

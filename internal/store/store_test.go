@@ -8,6 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
+	"github.com/carrelhq/carrel/internal/storage/storagetest"
 	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/store/storetest"
 	"github.com/carrelhq/carrel/internal/testenv"
@@ -23,14 +24,15 @@ func TestStoreOnPostgres(t *testing.T) { testStore(t, testenv.Postgres) }
 func testStore(t *testing.T, newURL func(t testing.TB) string) {
 	stores := &storePool{t: t, newURL: newURL}
 	var parallel sync.Map // the tests that run in parallel: some open more than one store
-	open := func(t *testing.T) deliverytest.Store {
+	open := func(t *testing.T) *store.DB {
 		if _, already := parallel.LoadOrStore(t, true); !already {
 			t.Parallel()
 		}
 		return stores.get(t)
 	}
 	librarytest.TestStore(t, func(t *testing.T) librarytest.Store { return open(t) })
-	deliverytest.TestStore(t, open)
+	deliverytest.TestStore(t, func(t *testing.T) deliverytest.Store { return open(t) })
+	storagetest.TestStore(t, func(t *testing.T) storagetest.Store { return open(t) })
 }
 
 // A storePool lends empty stores. It opens no more than are used at the same time, because to open

@@ -83,7 +83,8 @@ const startTimeout = 30 * time.Second
 
 // A cluster is one PostgreSQL server. The first call of database starts it.
 type cluster struct {
-	fsync string
+	fsync     string
+	ownServer bool // also if the environment names a server
 
 	once  sync.Once
 	err   error    // why it could not be started
@@ -193,7 +194,7 @@ func (c *cluster) exec(sql string) error {
 
 // start creates a cluster in a new folder and starts its server. If the environment names a server, it uses that one.
 func (c *cluster) start() error {
-	if given := os.Getenv(postgresVar); given != "" {
+	if given := os.Getenv(postgresVar); given != "" && !c.ownServer {
 		var err error
 		if c.admin, err = url.Parse(given); err != nil {
 			return fmt.Errorf("reading %s: %w", postgresVar, err)
@@ -224,14 +225,21 @@ func (c *cluster) start() error {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 
+	c.admin = &url.URL{Scheme: "postgres", User: url.User("test"), Path: "/postgres",
+		RawQuery: url.Values{"host": {c.dir}}.Encode()}
+	return c.run(filepath.Join(bin, "postgres"), child)
+}
+
+// run starts the server of the cluster's folder, and waits until it answers.
+func (c *cluster) run(program string, child *syscall.SysProcAttr) error {
 	logPath := filepath.Join(c.dir, "log")
-	log, err := os.Create(logPath)
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	c.server = exec.Command(filepath.Join(bin, "postgres"),
-		"-D", data, "-k", c.dir,
+	c.server = exec.Command(program,
+		"-D", filepath.Join(c.dir, "d"), "-k", c.dir,
 		"-c", "listen_addresses=", "-c", "fsync="+c.fsync,
 		"-c", "max_connections=200", "-c", "shared_buffers=64MB")
 	c.server.Dir, c.server.SysProcAttr = c.dir, child
@@ -239,8 +247,6 @@ func (c *cluster) start() error {
 	if err := c.server.Start(); err != nil {
 		return err
 	}
-	c.admin = &url.URL{Scheme: "postgres", User: url.User("test"), Path: "/postgres",
-		RawQuery: url.Values{"host": {c.dir}}.Encode()}
 	if err := c.await(); err != nil {
 		text, _ := os.ReadFile(logPath)
 		return fmt.Errorf("waiting for the server: %w\n%s", err, text)

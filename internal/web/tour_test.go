@@ -11,6 +11,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/browsertest"
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
@@ -313,5 +314,34 @@ func TestRevokeTour(t *testing.T) {
 		tr.check("revoke all")
 		tr.Click("revoke-confirm")
 		tr.wantCallback("result", "success")
+	})
+}
+
+// TestStorageTour visits the pages of an application's storage.
+func TestStorageTour(t *testing.T) {
+	inEachLanguage(t, func(tr *tour) {
+		clinic := tr.register("Demo Clinic")
+		id := clinic.CreatesStorage()
+		request := clinic.AuthorizeURL(tr.callback) + "&storageRef=" + clinic.StorageHandle(id)
+		tr.open(request)
+		tr.createLibrary()
+		tr.Click("recovery-saved")
+		tr.check("consent with storage")
+		tr.Click("allow")
+		clinic.Uploads(id, carreltest.PathOf("state"), "content")
+		application := string(clinic.Application.ID)
+		tr.open("/grants")
+		tr.check("apps with storage")
+		tr.Click("stop-all-" + application)
+		tr.check("stop all with storage")
+		tr.Click("cancel")
+		tr.Click("delete-storage-" + application)
+		tr.check("delete storage")
+		tr.Click("delete-storage-confirm")
+		tr.check("storage deleted")
+		tr.open("/activity")
+		tr.check("activity with storage")
+		tr.open(clinic.AuthorizeURL(tr.callback) + "&storageRef=none")
+		tr.check("no such storage")
 	})
 }

@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/account"
 	"github.com/carrelhq/carrel/internal/web/onboarding"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -26,6 +28,8 @@ type Config struct {
 	// Connections and Deliveries are those at providers. Browsers come back from there to [ProviderReturnPath].
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	// Storages are the files that applications keep for people.
+	Storages *storage.Storages
 	// Catalogue is what people choose providers from.
 	Catalogue *catalogue.Catalogue
 
@@ -61,6 +65,7 @@ func New(c Config) http.Handler {
 	}
 	return httpserve.Handler(c.IdleTimeout, chain(mux,
 		ui.SecureHeaders,            // on every answer, errors included
+		keepOpener,                  // for applications that open the first pages in a window of their own
 		u.LogRequests,               // every request has a line in the log
 		ui.LimitBody,                // before anything reads a form
 		u.LoadBrowser,               // language and cookies, for every page
@@ -97,7 +102,7 @@ func routes(u *ui.UI, c Config) []route {
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
-		Connections: c.Connections, Deliveries: c.Deliveries, DeleteWait: c.DeleteWait,
+		Connections: c.Connections, Deliveries: c.Deliveries, Storages: c.Storages, DeleteWait: c.DeleteWait,
 	})
 	return []route{
 		// An application's request: one address for all its pages.
@@ -141,6 +146,8 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /grants/{grant}/stop", signIn.RequireReady(accountPages.Grants.PostRevoke)},
 		{"GET /grants/app/{application}/stop", signIn.RequireReady(accountPages.Grants.ShowStop)},
 		{"POST /grants/app/{application}/stop", signIn.RequireReady(accountPages.Grants.PostStop)},
+		{"GET /grants/app/{application}/storage", signIn.RequireReady(accountPages.Grants.ShowDeleteStorage)},
+		{"POST /grants/app/{application}/storage", signIn.RequireReady(accountPages.Grants.PostDeleteStorage)},
 		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
 		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
 		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},
@@ -169,4 +176,28 @@ func chain(h http.Handler, middleware ...func(http.Handler) http.Handler) http.H
 		h = middleware[i](h)
 	}
 	return h
+}
+
+// keepOpener lets the application that has opened a request in a window of its own keep hold of that window: its
+// callback page there tells the result to the page that has opened it (window.opener), and that page sees when the
+// person closes the window. Web applications of digi.me do that. Any other Cross-Origin-Opener-Policy than unsafe-none,
+// on one of the answers between the two pages of the application, redirects included, would part them;
+// same-origin-allow-popups is for the other side, pages that open windows.
+//
+// What the application can do with the window, it can do with a window of its own making: lead it elsewhere. It can
+// read nothing in it, and the pages listen to no messages. Nobody can frame them. The pages of the library itself are
+// parted from whoever has opened them.
+func keepOpener(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, path := range []string{
+			"/apps/saas/",
+			ProviderReturnPath + "/",
+			"/language/", "/sign-out", // these redirect to the request
+		} {
+			if strings.HasPrefix(r.URL.Path, path) {
+				w.Header().Set("Cross-Origin-Opener-Policy", "unsafe-none")
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -2,14 +2,11 @@ package medmij
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/provider"
@@ -35,12 +32,7 @@ type Config struct {
 	ListURL string
 	// ClientID is the host name of the node, exactly as on the OAuth client list.
 	ClientID string
-	// Certificate and Key, in PEM, are those of the node: PKIoverheid G1 private.
-	Certificate, Key []byte
-	// Roots, in PEM, are the only certificate authorities for backchannel servers.
-	Roots []byte
-	// ListRoots, in PEM, are those for the list server; Roots if empty.
-	ListRoots []byte
+	Credentials
 	// CacheFolder is where the last good lists are cached for the next start; not at all if
 	// empty.
 	CacheFolder string
@@ -68,9 +60,6 @@ func (c Config) withDefaults() Config {
 	c.UpdateInterval = cmp.Or(c.UpdateInterval, defaultUpdateInterval)
 	if len(c.Services) == 0 {
 		c.Services = defaultServices()
-	}
-	if len(c.ListRoots) == 0 {
-		c.ListRoots = c.Roots
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -114,31 +103,4 @@ func (c Config) check() error {
 // listURL returns the address of a list.
 func (c Config) listURL(name listName) string {
 	return strings.Replace(c.ListURL, "%s", string(name), 1)
-}
-
-// newClients returns the HTTP clients for the backchannel and for the list server. Both
-// present the node's certificate if the server asks for one (TLS en certificaten).
-func (c Config) newClients(certificate *atomic.Pointer[tls.Certificate]) (back, lists *provider.Client, err error) {
-	newClient := func(what string, pem []byte) (*provider.Client, error) {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in PEM", what)
-		}
-		// With Certificates, tls sends no certificate at all if the server names other
-		// authorities, and the server's alert would not give the reason.
-		return provider.NewClient(&tls.Config{
-			RootCAs:    pool,
-			MinVersion: tls.VersionTLS12,
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				return certificate.Load(), nil
-			},
-		}, c.AllowLoopback, c.Now), nil
-	}
-	if back, err = newClient("roots", c.Roots); err != nil {
-		return nil, nil, err
-	}
-	if lists, err = newClient("roots of the list server", c.ListRoots); err != nil {
-		return nil, nil, err
-	}
-	return back, lists, nil
 }

@@ -59,7 +59,11 @@ func New(c Config) (*Network, error) {
 	pair, err := parseCertificate(c.Certificate, c.Key)
 	if err == nil {
 		n.certificate.Store(pair)
-		n.backchannel, n.listServer, err = c.newClients(&n.certificate)
+		back, lists, failed := c.tlsConfigs(pair)
+		if err = failed; err == nil {
+			n.backchannel = provider.NewClient(back, c.AllowLoopback, c.Now)
+			n.listServer = provider.NewClient(lists, c.AllowLoopback, c.Now)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("set up MedMij: %w", err)

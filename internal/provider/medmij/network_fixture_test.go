@@ -72,9 +72,10 @@ func newTestNetwork(t testing.TB) *testNetwork {
 		whlXML(10, "other.example.nl", "localhost"),
 		gnlXML(10, "53", "Meetwaarden vitale functies", "57", "Documenten"))
 	w.config = Config{
-		ListURL: lists + "/MedMij_%s.xml", ClientID: testClientID, Roots: ca.PEM, AllowLoopback: true,
-		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		ChainLog: slog.New(slog.NewJSONHandler(w.chain, nil)),
+		ListURL: lists + "/MedMij_%s.xml", ClientID: testClientID, Credentials: Credentials{Roots: ca.PEM},
+		AllowLoopback: true,
+		Log:           slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		ChainLog:      slog.New(slog.NewJSONHandler(w.chain, nil)),
 	}
 	w.config.Certificate, w.config.Key = ca.Issue(t, providertest.CertOptions{Hosts: []string{testClientID}})
 	return w

@@ -83,7 +83,8 @@ func (s *simulated) newNetwork(change func(*medmij.Config)) *medmij.Network {
 	s.Helper()
 	cert, key := s.sim.ClientCertificate()
 	c := medmij.Config{
-		ListURL: s.sim.ListURL(), ClientID: clientID, Certificate: cert, Key: key, Roots: s.sim.Roots(),
+		ListURL: s.sim.ListURL(), ClientID: clientID,
+		Credentials:   medmij.Credentials{Certificate: cert, Key: key, Roots: s.sim.Roots()},
 		AllowLoopback: true,
 		Log:           slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ChainLog:      slog.New(slog.NewJSONHandler(s.logs, nil)),

@@ -84,6 +84,32 @@ func tlsConfig(s Server) *tls.Config {
 	return c
 }
 
+// SetRoots replaces the certificate authorities of all servers, for the connections from now on. It takes nothing else
+// from the list. It returns an error if a server is not on the list, or has roots that are cut off or have expired, and
+// then keeps the present ones of all servers.
+func (n *Network) SetRoots(list []Server) error {
+	found := map[delivery.ProviderKey]Server{}
+	for _, server := range list {
+		found[server.Key()] = server
+	}
+	for key, current := range n.byKey {
+		server, ok := found[key]
+		if !ok {
+			return fmt.Errorf("FHIR server %q is not on the list any more: start the server again", current.ID)
+		}
+		if len(server.Roots) == 0 {
+			continue
+		}
+		if err := provider.CheckRoots(server.Roots); err != nil {
+			return fmt.Errorf("FHIR server %q: roots: %w", current.ID, err)
+		}
+	}
+	for key, current := range n.byKey {
+		current.client.SetTLS(tlsConfig(found[key]))
+	}
+	return nil
+}
+
 // Servers lists the configured servers.
 func (n *Network) Servers() []Server { return slices.Clone(n.servers) }
 

@@ -16,7 +16,8 @@ UPDATE accounts SET hidden_at = sqlc.arg(at)
 WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id) AND hidden_at = 0;
 
 -- name: AddAccountHandle :exec
-INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at, kind)
+VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: GetAccountHandle :one
 SELECT * FROM account_references WHERE id = $1;

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -36,6 +37,7 @@ type Services struct {
 	Activity    *library.Activity
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	Storages    *storage.Storages
 	// DeleteWait is how long the deletion of a library can be undone; zero means not at all.
 	DeleteWait time.Duration
 }
@@ -43,8 +45,10 @@ type Services struct {
 // New returns a person's own pages.
 func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 	return &Pages{
-		Files:  &Files{ui: u, files: services.Files, people: services.People},
-		Grants: &Grants{ui: u, consents: services.Consents, connections: services.Connections},
+		Files: &Files{ui: u, files: services.Files, people: services.People},
+		Grants: &Grants{
+			ui: u, consents: services.Consents, connections: services.Connections, storages: services.Storages,
+		},
 		Connections: &Connections{
 			ui: u, consents: services.Consents, connections: services.Connections, deliveries: services.Deliveries,
 		},

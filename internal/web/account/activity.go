@@ -128,6 +128,10 @@ var eventKeys = map[library.EventKind]string{
 	library.EventSentUnknown:     "event.sent.unknown",
 	library.EventSentGivenUp:     "event.sent.given_up",
 	library.EventTampered:        "event.library.tampered",
+
+	library.EventStorageConnected:    "event.storage.connected",
+	library.EventStorageDeleted:      "event.storage.deleted",
+	library.EventStorageDeletedByApp: "event.storage.deleted_by_app",
 }
 
 var deviceKeys = map[string]string{

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
@@ -19,6 +21,7 @@ type Grants struct {
 	ui          *ui.UI
 	consents    *library.Consents
 	connections *delivery.Connections
+	storages    *storage.Storages
 }
 
 // grantsPage is the data of the list.
@@ -35,7 +38,9 @@ type appCard struct {
 	IsActive             bool
 	// Permissions are its grants, those that have ended last.
 	Permissions []grantRow
-	Now         time.Time
+	// Storage is what the application keeps here; nil if it has no storage.
+	Storage *storageRow
+	Now     time.Time
 
 	application library.Application
 }
@@ -124,6 +129,10 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 	if err != nil {
 		return nil, err
 	}
+	storages, err := h.storageRows(r, in)
+	if err != nil {
+		return nil, err
+	}
 	var cards []appCard
 	for _, g := range grants {
 		i := slices.IndexFunc(cards, func(c appCard) bool { return c.ID == g.Grant.Application })
@@ -131,7 +140,7 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 			app := ui.CleanText(g.Client.Application.Name)
 			i = len(cards)
 			cards = append(cards, appCard{ID: g.Grant.Application, App: app, Initials: ui.Initials(app),
-				Now: h.ui.Now(), application: g.Client.Application})
+				Storage: storages[g.Grant.Application], Now: h.ui.Now(), application: g.Client.Application})
 		}
 		cards[i].Permissions = append(cards[i].Permissions, newGrantRow(t, g, connections, h.ui.Now()))
 	}
@@ -230,6 +239,8 @@ type revokeGrantPage struct {
 	App, Text string
 	// Ends lists what would end, and Left what the application could still do.
 	Ends, Left []string
+	// Note says what stays, besides files; empty if nothing does.
+	Note string
 	// Confirm is the text of the button that confirms, and ConfirmID its data-testid.
 	Confirm, ConfirmID string
 	Error              string
@@ -246,6 +257,9 @@ func (h *Grants) newRevokePage(
 	if grant == "" {
 		title = t.Text("revoke.all_h1", "app", card.App)
 		page.Confirm, page.ConfirmID = t.Text("revoke.all_confirm"), "stop-all-confirm"
+		if card.Storage != nil {
+			page.Note = t.Text("storage.stays", "app", card.App)
+		}
 	} else if page.Left = card.may(grant); len(page.Left) > 0 {
 		title, page.Text = t.Text("revoke.one_h1", "app", card.App), t.Text("revoke.one_text", "app", card.App)
 		i := slices.IndexFunc(card.Permissions, func(g grantRow) bool { return g.ID == grant })
@@ -312,11 +326,14 @@ func (h *Grants) PostStop(w http.ResponseWriter, r *http.Request, in *library.Si
 	return ui.SeeOther(w, r, "/grants")
 }
 
-// notRevoked says that nothing has ended.
+// notRevoked says that nothing has ended, if that is certain.
 func (h *Grants) notRevoked(w http.ResponseWriter, r *http.Request, page *revokeGrantPage, cause error) error {
+	if errors.Is(cause, library.ErrOutcomeUnknown) {
+		return cause
+	}
 	h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "error", cause)
 	page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
-	return h.ui.Render(w, http.StatusInternalServerError, "revoke-grant", page)
+	return h.ui.RenderFailure(w, cause, "revoke-grant", page)
 }
 
 // findGrant finds the grant that the address names, if it is the person's.

@@ -27,6 +27,8 @@ type authorizeQuery struct {
 	scope sourcesScope
 	// accountRef is the handle of the account to connect again.
 	accountRef string
+	// storageRef is the handle of the storage that the application has made for the person; empty for none.
+	storageRef string
 }
 
 // connectionQuery is what the address asks to connect.
@@ -69,7 +71,7 @@ func parseAuthorizeQuery(query url.Values) (authorizeQuery, error) {
 		check("sourcesScope", func(text string) bool { _, ok := parseSourcesScope(text); return ok }),
 	)
 	parsed := authorizeQuery{push: query.Get("sourceType") == "push", accountRef: query.Get("accountRef"),
-		sample: query.Get("sampleDataSet")}
+		storageRef: query.Get("storageRef"), sample: query.Get("sampleDataSet")}
 	parsed.service, _ = strconv.Atoi(query.Get("service"))
 	parsed.scope, _ = parseSourcesScope(query.Get("sourcesScope"))
 	return parsed, err

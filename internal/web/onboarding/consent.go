@@ -73,7 +73,11 @@ func (c *consent) Show(
 	if page.May, page.MayNot, err = c.permissions(r, in, flow, connected); err != nil {
 		return err
 	}
-	if page.Notes, err = c.notes(r, in, flow, provider); err != nil {
+	storage, err := c.storage(r, in, flow)
+	if err != nil {
+		return err
+	}
+	if page.Notes, err = c.notes(r, in, flow, provider, storage); err != nil {
 		return err
 	}
 	page.After = t.Text("consent.after", "app", app)
@@ -138,8 +142,22 @@ func (c *consent) permissions(
 	return append(may, mayAlso...), mayNot, err
 }
 
+// storage is the storage that the application gets with a yes; empty if it gets none.
+func (c *consent) storage(r *http.Request, in *library.SignedIn, flow *requestFlow) (library.StorageID, error) {
+	if flow.query.storageRef == "" || flow.request.Kind != library.AuthorizeRequest {
+		return "", nil
+	}
+	storage, err := c.consents.ResolveStorageHandle(r.Context(), in, flow.request, flow.query.storageRef)
+	if errors.Is(err, library.ErrStorageGone) {
+		return "", ui.PageUnknownStorage.Wrap(err).For(flow.request)
+	}
+	return storage, err
+}
+
 // notes are what else the person should know.
-func (c *consent) notes(r *http.Request, in *library.SignedIn, flow *requestFlow, provider string) ([]string, error) {
+func (c *consent) notes(
+	r *http.Request, in *library.SignedIn, flow *requestFlow, provider string, storage library.StorageID,
+) ([]string, error) {
 	t, app, client := ui.BrowserOf(r).Texts, flow.appName(), flow.request.Client
 	var notes []string
 	if client.Contract.Access == library.Read {
@@ -147,6 +165,9 @@ func (c *consent) notes(r *http.Request, in *library.SignedIn, flow *requestFlow
 	}
 	if provider != "" {
 		notes = append(notes, t.Text("consent.note.provider", "provider", provider))
+	}
+	if storage != "" {
+		notes = append(notes, t.Text("consent.note.storage", "app", app))
 	}
 	granted, err := c.otherGrants(r, in, flow.request)
 	if err != nil {
@@ -248,7 +269,11 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 	switch r.PostForm.Get("answer") {
 	case "allow":
 		result = outcomeAllowed
-		callback, err = c.consents.Allow(r.Context(), in, flow.request, library.Shown{
+		var storage library.StorageID
+		if storage, err = c.storage(r, in, flow); err != nil {
+			return err
+		}
+		callback, err = c.consents.Allow(r.Context(), in, flow.request, library.Shown{Storage: storage,
 			Connection: wire.AccountID(r.PostForm.Get("account")), Terms: r.PostForm.Get("terms")})
 		if errors.Is(err, library.ErrConnectionChanged) || errors.Is(err, library.ErrTermsChanged) {
 			// Another tab has connected another account, or the contract was edited: ask again.

@@ -275,15 +275,18 @@ func (p *Pages) complete(
 	return p.app.redirect(w, r, flow.request, callback, outcomeNone)
 }
 
-// answerError is the error page for an answer that the library has refused.
+// answerError is the error page for an answer that was not taken: the library has refused it, or the storage does not
+// take part.
 func answerError(err error, in *library.SignedIn, flow *requestFlow) error {
 	switch {
 	case errors.Is(err, library.ErrUsed):
 		return ui.PageLinkUsed.Wrap(err).For(flow.request)
 	case errors.Is(err, library.ErrWrongPerson):
 		return wrongPerson(flow.request, in, err)
+	case errors.Is(err, library.ErrStorageGone):
+		return ui.PageUnknownStorage.Wrap(err).For(flow.request)
 	}
-	return ui.PageServerError.Wrap(err).For(flow.request)
+	return ui.WithRequest(err, flow.request)
 }
 
 // wrongPerson is the error page for a request, or a return from a provider, of another person.

@@ -29,6 +29,8 @@ var (
 	PageWrongPerson    = ErrorPage{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
 	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
+	// PageUnknownStorage is for a storage that has expired, or is somebody else's.
+	PageUnknownStorage = ErrorPage{"error.storage", http.StatusForbidden, library.CallbackInitializeCheckFail}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
 	PageBadForm = ErrorPage{"error.form", http.StatusForbidden, ""}
 	// PageOtherLogin is for a form of a page that was shown to another login, and PageStaleForm for one whose browser
@@ -157,7 +159,7 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error,
 	data.Text = t.Text(pageError.page.key+".text", args...)
 	switch pageError.page.key {
 	case PageBusy.key, PageUnavailable.key, PageStorageFull.key:
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		pageError.page.setRetryAfter(w.Header())
 		data.RetryURL = data.URL
 	case PageServerError.key, PageBadForm.key, PageStaleForm.key, PageBadFile.key, PageCookiesBlocked.key:
 		data.RetryURL = data.URL
@@ -168,4 +170,20 @@ func (u *UI) showError(w http.ResponseWriter, r *http.Request, pageError *Error,
 		}
 	}
 	return u.Render(w, pageError.page.status, "error", data)
+}
+
+// setRetryAfter sets Retry-After if the page is one of a server that is busy or whose storage does not take part.
+func (p ErrorPage) setRetryAfter(h http.Header) {
+	switch p.key {
+	case PageBusy.key, PageUnavailable.key, PageStorageFull.key:
+		h.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	}
+}
+
+// RenderFailure renders a page that says itself what has failed. It has the status and the Retry-After of the error
+// page of the cause.
+func (u *UI) RenderFailure(w http.ResponseWriter, cause error, name string, data Data) error {
+	page := errorOf(cause).page
+	page.setRetryAfter(w.Header())
+	return u.Render(w, page.status, name, data)
 }

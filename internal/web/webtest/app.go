@@ -10,6 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // The callbacks of applications.
@@ -260,6 +261,24 @@ func (a *App) AccountHandle(accessToken string, account wire.AccountID) string {
 		a.w.T.Fatal(err)
 	}
 	return handle
+}
+
+// CreatesStorage makes a storage that belongs to nobody yet.
+func (a *App) CreatesStorage() library.StorageID {
+	a.w.T.Helper()
+	return a.contract.CreatesStorage()
+}
+
+// StorageHandle is the handle by which the address of a request names a storage.
+func (a *App) StorageHandle(id library.StorageID) string {
+	a.w.T.Helper()
+	return carreltest.Must(a.contract.RefersTo(id))(a.w.T)
+}
+
+// Uploads stores a file in a storage.
+func (a *App) Uploads(id library.StorageID, p storage.Path, content string) {
+	a.w.T.Helper()
+	carreltest.Must(a.contract.Uploads(id, p, []byte(content)))(a.w.T)
 }
 
 // Works reports whether an access token of the application's is valid.

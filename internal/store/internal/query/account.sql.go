@@ -13,7 +13,8 @@ import (
 )
 
 const addAccountHandle = `-- name: AddAccountHandle :exec
-INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO account_references (id, application_id, contract_id, account_id, expires_at, kind)
+VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type AddAccountHandleParams struct {
@@ -22,6 +23,7 @@ type AddAccountHandleParams struct {
 	ContractID    wire.ContractID
 	AccountID     wire.AccountID
 	ExpiresAt     Number
+	Kind          library.HandleKind
 }
 
 func (q *Queries) AddAccountHandle(ctx context.Context, arg AddAccountHandleParams) error {
@@ -31,6 +33,7 @@ func (q *Queries) AddAccountHandle(ctx context.Context, arg AddAccountHandlePara
 		arg.ContractID,
 		arg.AccountID,
 		arg.ExpiresAt,
+		arg.Kind,
 	)
 	return err
 }
@@ -118,7 +121,7 @@ func (q *Queries) GetAccount(ctx context.Context, libraryID library.ID, applicat
 }
 
 const getAccountHandle = `-- name: GetAccountHandle :one
-SELECT id, application_id, contract_id, account_id, expires_at FROM account_references WHERE id = $1
+SELECT id, application_id, contract_id, account_id, expires_at, kind FROM account_references WHERE id = $1
 `
 
 func (q *Queries) GetAccountHandle(ctx context.Context, id string) (AccountHandle, error) {
@@ -130,6 +133,7 @@ func (q *Queries) GetAccountHandle(ctx context.Context, id string) (AccountHandl
 		&i.ContractID,
 		&i.AccountID,
 		&i.ExpiresAt,
+		&i.Kind,
 	)
 	return i, err
 }

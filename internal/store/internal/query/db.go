@@ -90,8 +90,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addOrShowAccountStmt, err = db.PrepareContext(ctx, addOrShowAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddOrShowAccount: %w", err)
 	}
+	if q.addRemovalOfFileStmt, err = db.PrepareContext(ctx, addRemovalOfFile); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRemovalOfFile: %w", err)
+	}
+	if q.addRemovalsOfTreeStmt, err = db.PrepareContext(ctx, addRemovalsOfTree); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRemovalsOfTree: %w", err)
+	}
 	if q.addSessionStmt, err = db.PrepareContext(ctx, addSession); err != nil {
 		return nil, fmt.Errorf("error preparing query AddSession: %w", err)
+	}
+	if q.addStorageStmt, err = db.PrepareContext(ctx, addStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query AddStorage: %w", err)
+	}
+	if q.addStorageContentStmt, err = db.PrepareContext(ctx, addStorageContent); err != nil {
+		return nil, fmt.Errorf("error preparing query AddStorageContent: %w", err)
+	}
+	if q.addStorageFileStmt, err = db.PrepareContext(ctx, addStorageFile); err != nil {
+		return nil, fmt.Errorf("error preparing query AddStorageFile: %w", err)
 	}
 	if q.addTokenStmt, err = db.PrepareContext(ctx, addToken); err != nil {
 		return nil, fmt.Errorf("error preparing query AddToken: %w", err)
@@ -189,6 +204,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteContentsOfLibraryStmt, err = db.PrepareContext(ctx, deleteContentsOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteContentsOfLibrary: %w", err)
 	}
+	if q.deleteContentsOfTreeStmt, err = db.PrepareContext(ctx, deleteContentsOfTree); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteContentsOfTree: %w", err)
+	}
 	if q.deleteDeliveryContentsStmt, err = db.PrepareContext(ctx, deleteDeliveryContents); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDeliveryContents: %w", err)
 	}
@@ -200,6 +218,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteFilesOfLibraryStmt, err = db.PrepareContext(ctx, deleteFilesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteFilesOfLibrary: %w", err)
+	}
+	if q.deleteHandlesOfStorageStmt, err = db.PrepareContext(ctx, deleteHandlesOfStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteHandlesOfStorage: %w", err)
 	}
 	if q.deleteLibraryStmt, err = db.PrepareContext(ctx, deleteLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteLibrary: %w", err)
@@ -245,6 +266,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteSigningKeysStmt, err = db.PrepareContext(ctx, deleteSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSigningKeys: %w", err)
+	}
+	if q.deleteStorageStmt, err = db.PrepareContext(ctx, deleteStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStorage: %w", err)
+	}
+	if q.deleteStorageContentStmt, err = db.PrepareContext(ctx, deleteStorageContent); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStorageContent: %w", err)
+	}
+	if q.deleteStorageFileStmt, err = db.PrepareContext(ctx, deleteStorageFile); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStorageFile: %w", err)
+	}
+	if q.deleteStorageRemovalStmt, err = db.PrepareContext(ctx, deleteStorageRemoval); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStorageRemoval: %w", err)
+	}
+	if q.deleteStorageTreeStmt, err = db.PrepareContext(ctx, deleteStorageTree); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteStorageTree: %w", err)
 	}
 	if q.deleteTokenRevocationStmt, err = db.PrepareContext(ctx, deleteTokenRevocation); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteTokenRevocation: %w", err)
@@ -317,6 +353,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.findLibraryStmt, err = db.PrepareContext(ctx, findLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query FindLibrary: %w", err)
+	}
+	if q.findStorageStmt, err = db.PrepareContext(ctx, findStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query FindStorage: %w", err)
 	}
 	if q.forgetAnswersStmt, err = db.PrepareContext(ctx, forgetAnswers); err != nil {
 		return nil, fmt.Errorf("error preparing query ForgetAnswers: %w", err)
@@ -396,6 +435,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
 	}
+	if q.getStorageStmt, err = db.PrepareContext(ctx, getStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query GetStorage: %w", err)
+	}
+	if q.getStorageContentStmt, err = db.PrepareContext(ctx, getStorageContent); err != nil {
+		return nil, fmt.Errorf("error preparing query GetStorageContent: %w", err)
+	}
+	if q.getStorageFileStmt, err = db.PrepareContext(ctx, getStorageFile); err != nil {
+		return nil, fmt.Errorf("error preparing query GetStorageFile: %w", err)
+	}
 	if q.getStoredFileStmt, err = db.PrepareContext(ctx, getStoredFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetStoredFile: %w", err)
 	}
@@ -408,11 +456,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.giveSessionGrantStmt, err = db.PrepareContext(ctx, giveSessionGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GiveSessionGrant: %w", err)
 	}
+	if q.giveStorageStmt, err = db.PrepareContext(ctx, giveStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query GiveStorage: %w", err)
+	}
 	if q.hasDeliveryStmt, err = db.PrepareContext(ctx, hasDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query HasDelivery: %w", err)
 	}
 	if q.hasFileStmt, err = db.PrepareContext(ctx, hasFile); err != nil {
 		return nil, fmt.Errorf("error preparing query HasFile: %w", err)
+	}
+	if q.hasGrantStmt, err = db.PrepareContext(ctx, hasGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query HasGrant: %w", err)
+	}
+	if q.hasStorageContentStmt, err = db.PrepareContext(ctx, hasStorageContent); err != nil {
+		return nil, fmt.Errorf("error preparing query HasStorageContent: %w", err)
 	}
 	if q.hideAccountStmt, err = db.PrepareContext(ctx, hideAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query HideAccount: %w", err)
@@ -456,6 +513,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listContentsOfNoFileStmt, err = db.PrepareContext(ctx, listContentsOfNoFile); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContentsOfNoFile: %w", err)
 	}
+	if q.listContentsOfNoStorageFileStmt, err = db.PrepareContext(ctx, listContentsOfNoStorageFile); err != nil {
+		return nil, fmt.Errorf("error preparing query ListContentsOfNoStorageFile: %w", err)
+	}
 	if q.listContractsStmt, err = db.PrepareContext(ctx, listContracts); err != nil {
 		return nil, fmt.Errorf("error preparing query ListContracts: %w", err)
 	}
@@ -477,6 +537,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listEventsAfterStmt, err = db.PrepareContext(ctx, listEventsAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query ListEventsAfter: %w", err)
 	}
+	if q.listExpiredStoragesStmt, err = db.PrepareContext(ctx, listExpiredStorages); err != nil {
+		return nil, fmt.Errorf("error preparing query ListExpiredStorages: %w", err)
+	}
 	if q.listFileIDsStmt, err = db.PrepareContext(ctx, listFileIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFileIDs: %w", err)
 	}
@@ -495,6 +558,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesOfNoLibraryStmt, err = db.PrepareContext(ctx, listFilesOfNoLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesOfNoLibrary: %w", err)
 	}
+	if q.listFilesOfNoStorageStmt, err = db.PrepareContext(ctx, listFilesOfNoStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFilesOfNoStorage: %w", err)
+	}
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
@@ -506,6 +572,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listLargeFilesStmt, err = db.PrepareContext(ctx, listLargeFiles); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLargeFiles: %w", err)
+	}
+	if q.listLargeStorageFilesStmt, err = db.PrepareContext(ctx, listLargeStorageFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query ListLargeStorageFiles: %w", err)
 	}
 	if q.listLibrariesOfOlderKeyStmt, err = db.PrepareContext(ctx, listLibrariesOfOlderKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ListLibrariesOfOlderKey: %w", err)
@@ -521,6 +590,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listOldestAuthRequestsStmt, err = db.PrepareContext(ctx, listOldestAuthRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query ListOldestAuthRequests: %w", err)
+	}
+	if q.listOldestStoragesStmt, err = db.PrepareContext(ctx, listOldestStorages); err != nil {
+		return nil, fmt.Errorf("error preparing query ListOldestStorages: %w", err)
 	}
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
@@ -548,6 +620,24 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listSigningKeysStmt, err = db.PrepareContext(ctx, listSigningKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ListSigningKeys: %w", err)
+	}
+	if q.listStorageFilesAfterStmt, err = db.PrepareContext(ctx, listStorageFilesAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStorageFilesAfter: %w", err)
+	}
+	if q.listStorageFolderStmt, err = db.PrepareContext(ctx, listStorageFolder); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStorageFolder: %w", err)
+	}
+	if q.listStorageIDsStmt, err = db.PrepareContext(ctx, listStorageIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStorageIDs: %w", err)
+	}
+	if q.listStorageRemovalsStmt, err = db.PrepareContext(ctx, listStorageRemovals); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStorageRemovals: %w", err)
+	}
+	if q.listStorageTreeStmt, err = db.PrepareContext(ctx, listStorageTree); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStorageTree: %w", err)
+	}
+	if q.listStoragesOfLibraryStmt, err = db.PrepareContext(ctx, listStoragesOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStoragesOfLibrary: %w", err)
 	}
 	if q.listTokenRevocationsStmt, err = db.PrepareContext(ctx, listTokenRevocations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListTokenRevocations: %w", err)
@@ -596,6 +686,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.lockOpenAuthRequestStmt, err = db.PrepareContext(ctx, lockOpenAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query LockOpenAuthRequest: %w", err)
+	}
+	if q.lockStorageStmt, err = db.PrepareContext(ctx, lockStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query LockStorage: %w", err)
 	}
 	if q.lockUnrevokedGrantStmt, err = db.PrepareContext(ctx, lockUnrevokedGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query LockUnrevokedGrant: %w", err)
@@ -699,8 +792,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setRefusedAtStmt, err = db.PrepareContext(ctx, setRefusedAt); err != nil {
 		return nil, fmt.Errorf("error preparing query SetRefusedAt: %w", err)
 	}
+	if q.setStorageUsageStmt, err = db.PrepareContext(ctx, setStorageUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query SetStorageUsage: %w", err)
+	}
 	if q.storeTokensStmt, err = db.PrepareContext(ctx, storeTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query StoreTokens: %w", err)
+	}
+	if q.sumStorageTreeStmt, err = db.PrepareContext(ctx, sumStorageTree); err != nil {
+		return nil, fmt.Errorf("error preparing query SumStorageTree: %w", err)
+	}
+	if q.sumStoragesOfNobodyStmt, err = db.PrepareContext(ctx, sumStoragesOfNobody); err != nil {
+		return nil, fmt.Errorf("error preparing query SumStoragesOfNobody: %w", err)
 	}
 	if q.sumUsageOfApplicationStmt, err = db.PrepareContext(ctx, sumUsageOfApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query SumUsageOfApplication: %w", err)
@@ -904,9 +1006,34 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addOrShowAccountStmt: %w", cerr)
 		}
 	}
+	if q.addRemovalOfFileStmt != nil {
+		if cerr := q.addRemovalOfFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRemovalOfFileStmt: %w", cerr)
+		}
+	}
+	if q.addRemovalsOfTreeStmt != nil {
+		if cerr := q.addRemovalsOfTreeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRemovalsOfTreeStmt: %w", cerr)
+		}
+	}
 	if q.addSessionStmt != nil {
 		if cerr := q.addSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addSessionStmt: %w", cerr)
+		}
+	}
+	if q.addStorageStmt != nil {
+		if cerr := q.addStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addStorageStmt: %w", cerr)
+		}
+	}
+	if q.addStorageContentStmt != nil {
+		if cerr := q.addStorageContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addStorageContentStmt: %w", cerr)
+		}
+	}
+	if q.addStorageFileStmt != nil {
+		if cerr := q.addStorageFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addStorageFileStmt: %w", cerr)
 		}
 	}
 	if q.addTokenStmt != nil {
@@ -1069,6 +1196,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteContentsOfLibraryStmt: %w", cerr)
 		}
 	}
+	if q.deleteContentsOfTreeStmt != nil {
+		if cerr := q.deleteContentsOfTreeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteContentsOfTreeStmt: %w", cerr)
+		}
+	}
 	if q.deleteDeliveryContentsStmt != nil {
 		if cerr := q.deleteDeliveryContentsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDeliveryContentsStmt: %w", cerr)
@@ -1087,6 +1219,11 @@ func (q *Queries) Close() error {
 	if q.deleteFilesOfLibraryStmt != nil {
 		if cerr := q.deleteFilesOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteFilesOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteHandlesOfStorageStmt != nil {
+		if cerr := q.deleteHandlesOfStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteHandlesOfStorageStmt: %w", cerr)
 		}
 	}
 	if q.deleteLibraryStmt != nil {
@@ -1162,6 +1299,31 @@ func (q *Queries) Close() error {
 	if q.deleteSigningKeysStmt != nil {
 		if cerr := q.deleteSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.deleteStorageStmt != nil {
+		if cerr := q.deleteStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStorageStmt: %w", cerr)
+		}
+	}
+	if q.deleteStorageContentStmt != nil {
+		if cerr := q.deleteStorageContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStorageContentStmt: %w", cerr)
+		}
+	}
+	if q.deleteStorageFileStmt != nil {
+		if cerr := q.deleteStorageFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStorageFileStmt: %w", cerr)
+		}
+	}
+	if q.deleteStorageRemovalStmt != nil {
+		if cerr := q.deleteStorageRemovalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStorageRemovalStmt: %w", cerr)
+		}
+	}
+	if q.deleteStorageTreeStmt != nil {
+		if cerr := q.deleteStorageTreeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteStorageTreeStmt: %w", cerr)
 		}
 	}
 	if q.deleteTokenRevocationStmt != nil {
@@ -1282,6 +1444,11 @@ func (q *Queries) Close() error {
 	if q.findLibraryStmt != nil {
 		if cerr := q.findLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findLibraryStmt: %w", cerr)
+		}
+	}
+	if q.findStorageStmt != nil {
+		if cerr := q.findStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findStorageStmt: %w", cerr)
 		}
 	}
 	if q.forgetAnswersStmt != nil {
@@ -1414,6 +1581,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getSessionStmt: %w", cerr)
 		}
 	}
+	if q.getStorageStmt != nil {
+		if cerr := q.getStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getStorageStmt: %w", cerr)
+		}
+	}
+	if q.getStorageContentStmt != nil {
+		if cerr := q.getStorageContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getStorageContentStmt: %w", cerr)
+		}
+	}
+	if q.getStorageFileStmt != nil {
+		if cerr := q.getStorageFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getStorageFileStmt: %w", cerr)
+		}
+	}
 	if q.getStoredFileStmt != nil {
 		if cerr := q.getStoredFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getStoredFileStmt: %w", cerr)
@@ -1434,6 +1616,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing giveSessionGrantStmt: %w", cerr)
 		}
 	}
+	if q.giveStorageStmt != nil {
+		if cerr := q.giveStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing giveStorageStmt: %w", cerr)
+		}
+	}
 	if q.hasDeliveryStmt != nil {
 		if cerr := q.hasDeliveryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasDeliveryStmt: %w", cerr)
@@ -1442,6 +1629,16 @@ func (q *Queries) Close() error {
 	if q.hasFileStmt != nil {
 		if cerr := q.hasFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasFileStmt: %w", cerr)
+		}
+	}
+	if q.hasGrantStmt != nil {
+		if cerr := q.hasGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasGrantStmt: %w", cerr)
+		}
+	}
+	if q.hasStorageContentStmt != nil {
+		if cerr := q.hasStorageContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasStorageContentStmt: %w", cerr)
 		}
 	}
 	if q.hideAccountStmt != nil {
@@ -1514,6 +1711,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listContentsOfNoFileStmt: %w", cerr)
 		}
 	}
+	if q.listContentsOfNoStorageFileStmt != nil {
+		if cerr := q.listContentsOfNoStorageFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listContentsOfNoStorageFileStmt: %w", cerr)
+		}
+	}
 	if q.listContractsStmt != nil {
 		if cerr := q.listContractsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listContractsStmt: %w", cerr)
@@ -1549,6 +1751,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listEventsAfterStmt: %w", cerr)
 		}
 	}
+	if q.listExpiredStoragesStmt != nil {
+		if cerr := q.listExpiredStoragesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listExpiredStoragesStmt: %w", cerr)
+		}
+	}
 	if q.listFileIDsStmt != nil {
 		if cerr := q.listFileIDsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listFileIDsStmt: %w", cerr)
@@ -1579,6 +1786,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesOfNoLibraryStmt: %w", cerr)
 		}
 	}
+	if q.listFilesOfNoStorageStmt != nil {
+		if cerr := q.listFilesOfNoStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFilesOfNoStorageStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsStmt != nil {
 		if cerr := q.listGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
@@ -1597,6 +1809,11 @@ func (q *Queries) Close() error {
 	if q.listLargeFilesStmt != nil {
 		if cerr := q.listLargeFilesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listLargeFilesStmt: %w", cerr)
+		}
+	}
+	if q.listLargeStorageFilesStmt != nil {
+		if cerr := q.listLargeStorageFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listLargeStorageFilesStmt: %w", cerr)
 		}
 	}
 	if q.listLibrariesOfOlderKeyStmt != nil {
@@ -1622,6 +1839,11 @@ func (q *Queries) Close() error {
 	if q.listOldestAuthRequestsStmt != nil {
 		if cerr := q.listOldestAuthRequestsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listOldestAuthRequestsStmt: %w", cerr)
+		}
+	}
+	if q.listOldestStoragesStmt != nil {
+		if cerr := q.listOldestStoragesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listOldestStoragesStmt: %w", cerr)
 		}
 	}
 	if q.listPendingConnectionsStmt != nil {
@@ -1667,6 +1889,36 @@ func (q *Queries) Close() error {
 	if q.listSigningKeysStmt != nil {
 		if cerr := q.listSigningKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listSigningKeysStmt: %w", cerr)
+		}
+	}
+	if q.listStorageFilesAfterStmt != nil {
+		if cerr := q.listStorageFilesAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStorageFilesAfterStmt: %w", cerr)
+		}
+	}
+	if q.listStorageFolderStmt != nil {
+		if cerr := q.listStorageFolderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStorageFolderStmt: %w", cerr)
+		}
+	}
+	if q.listStorageIDsStmt != nil {
+		if cerr := q.listStorageIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStorageIDsStmt: %w", cerr)
+		}
+	}
+	if q.listStorageRemovalsStmt != nil {
+		if cerr := q.listStorageRemovalsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStorageRemovalsStmt: %w", cerr)
+		}
+	}
+	if q.listStorageTreeStmt != nil {
+		if cerr := q.listStorageTreeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStorageTreeStmt: %w", cerr)
+		}
+	}
+	if q.listStoragesOfLibraryStmt != nil {
+		if cerr := q.listStoragesOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStoragesOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.listTokenRevocationsStmt != nil {
@@ -1747,6 +1999,11 @@ func (q *Queries) Close() error {
 	if q.lockOpenAuthRequestStmt != nil {
 		if cerr := q.lockOpenAuthRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lockOpenAuthRequestStmt: %w", cerr)
+		}
+	}
+	if q.lockStorageStmt != nil {
+		if cerr := q.lockStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockStorageStmt: %w", cerr)
 		}
 	}
 	if q.lockUnrevokedGrantStmt != nil {
@@ -1919,9 +2176,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setRefusedAtStmt: %w", cerr)
 		}
 	}
+	if q.setStorageUsageStmt != nil {
+		if cerr := q.setStorageUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setStorageUsageStmt: %w", cerr)
+		}
+	}
 	if q.storeTokensStmt != nil {
 		if cerr := q.storeTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing storeTokensStmt: %w", cerr)
+		}
+	}
+	if q.sumStorageTreeStmt != nil {
+		if cerr := q.sumStorageTreeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumStorageTreeStmt: %w", cerr)
+		}
+	}
+	if q.sumStoragesOfNobodyStmt != nil {
+		if cerr := q.sumStoragesOfNobodyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumStoragesOfNobodyStmt: %w", cerr)
 		}
 	}
 	if q.sumUsageOfApplicationStmt != nil {
@@ -2130,7 +2402,12 @@ type Queries struct {
 	addLibraryStmt                               *sql.Stmt
 	addLoginStmt                                 *sql.Stmt
 	addOrShowAccountStmt                         *sql.Stmt
+	addRemovalOfFileStmt                         *sql.Stmt
+	addRemovalsOfTreeStmt                        *sql.Stmt
 	addSessionStmt                               *sql.Stmt
+	addStorageStmt                               *sql.Stmt
+	addStorageContentStmt                        *sql.Stmt
+	addStorageFileStmt                           *sql.Stmt
 	addTokenStmt                                 *sql.Stmt
 	addTokenRevocationStmt                       *sql.Stmt
 	addUsageStmt                                 *sql.Stmt
@@ -2163,10 +2440,12 @@ type Queries struct {
 	deleteConnectionStmt                         *sql.Stmt
 	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
+	deleteContentsOfTreeStmt                     *sql.Stmt
 	deleteDeliveryContentsStmt                   *sql.Stmt
 	deleteEventCheckpointsStmt                   *sql.Stmt
 	deleteEventsOfLibraryStmt                    *sql.Stmt
 	deleteFilesOfLibraryStmt                     *sql.Stmt
+	deleteHandlesOfStorageStmt                   *sql.Stmt
 	deleteLibraryStmt                            *sql.Stmt
 	deleteLostConnectionStmt                     *sql.Stmt
 	deleteOldestAccountHandlesStmt               *sql.Stmt
@@ -2182,6 +2461,11 @@ type Queries struct {
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
 	deleteSessionsOfOpenRequestsStmt             *sql.Stmt
 	deleteSigningKeysStmt                        *sql.Stmt
+	deleteStorageStmt                            *sql.Stmt
+	deleteStorageContentStmt                     *sql.Stmt
+	deleteStorageFileStmt                        *sql.Stmt
+	deleteStorageRemovalStmt                     *sql.Stmt
+	deleteStorageTreeStmt                        *sql.Stmt
 	deleteTokenRevocationStmt                    *sql.Stmt
 	deleteTokenRevocationsStmt                   *sql.Stmt
 	deleteTokenSealsOfGrantStmt                  *sql.Stmt
@@ -2206,6 +2490,7 @@ type Queries struct {
 	findConnectionOfContractStmt                 *sql.Stmt
 	findConnectionOfGrantStmt                    *sql.Stmt
 	findLibraryStmt                              *sql.Stmt
+	findStorageStmt                              *sql.Stmt
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
 	getAccountHandleStmt                         *sql.Stmt
@@ -2232,12 +2517,18 @@ type Queries struct {
 	getNewestEventCheckpointStmt                 *sql.Stmt
 	getPayloadStmt                               *sql.Stmt
 	getSessionStmt                               *sql.Stmt
+	getStorageStmt                               *sql.Stmt
+	getStorageContentStmt                        *sql.Stmt
+	getStorageFileStmt                           *sql.Stmt
 	getStoredFileStmt                            *sql.Stmt
 	getTokenInfoStmt                             *sql.Stmt
 	giveConnectionGrantStmt                      *sql.Stmt
 	giveSessionGrantStmt                         *sql.Stmt
+	giveStorageStmt                              *sql.Stmt
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
+	hasGrantStmt                                 *sql.Stmt
+	hasStorageContentStmt                        *sql.Stmt
 	hideAccountStmt                              *sql.Stmt
 	isGrantInUseStmt                             *sql.Stmt
 	listAbandonedStmt                            *sql.Stmt
@@ -2252,6 +2543,7 @@ type Queries struct {
 	listConnectionsOfGrantStmt                   *sql.Stmt
 	listConnectionsOfLibraryStmt                 *sql.Stmt
 	listContentsOfNoFileStmt                     *sql.Stmt
+	listContentsOfNoStorageFileStmt              *sql.Stmt
 	listContractsStmt                            *sql.Stmt
 	listDeliveriesStmt                           *sql.Stmt
 	listDeliveryStatesStmt                       *sql.Stmt
@@ -2259,21 +2551,25 @@ type Queries struct {
 	listEventCheckpointsOfOlderKeyStmt           *sql.Stmt
 	listEventsStmt                               *sql.Stmt
 	listEventsAfterStmt                          *sql.Stmt
+	listExpiredStoragesStmt                      *sql.Stmt
 	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
 	listFilesOfApplicationAfterStmt              *sql.Stmt
 	listFilesOfApplicationBeforeStmt             *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
+	listFilesOfNoStorageStmt                     *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
 	listGrantsOfApplicationStmt                  *sql.Stmt
 	listGrantsOfOlderKeyStmt                     *sql.Stmt
 	listLargeFilesStmt                           *sql.Stmt
+	listLargeStorageFilesStmt                    *sql.Stmt
 	listLibrariesOfOlderKeyStmt                  *sql.Stmt
 	listLibraryIDsStmt                           *sql.Stmt
 	listLoginsOfOlderKeyStmt                     *sql.Stmt
 	listLostConnectionsStmt                      *sql.Stmt
 	listOldestAuthRequestsStmt                   *sql.Stmt
+	listOldestStoragesStmt                       *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
 	listPushersStmt                              *sql.Stmt
 	listRefusalsStmt                             *sql.Stmt
@@ -2283,6 +2579,12 @@ type Queries struct {
 	listSealedTokenRevocationsStmt               *sql.Stmt
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
+	listStorageFilesAfterStmt                    *sql.Stmt
+	listStorageFolderStmt                        *sql.Stmt
+	listStorageIDsStmt                           *sql.Stmt
+	listStorageRemovalsStmt                      *sql.Stmt
+	listStorageTreeStmt                          *sql.Stmt
+	listStoragesOfLibraryStmt                    *sql.Stmt
 	listTokenRevocationsStmt                     *sql.Stmt
 	listTokensOfOlderKeyStmt                     *sql.Stmt
 	listUnboundAuthCodesStmt                     *sql.Stmt
@@ -2299,6 +2601,7 @@ type Queries struct {
 	lockContractStmt                             *sql.Stmt
 	lockLibraryStmt                              *sql.Stmt
 	lockOpenAuthRequestStmt                      *sql.Stmt
+	lockStorageStmt                              *sql.Stmt
 	lockUnrevokedGrantStmt                       *sql.Stmt
 	mayPostStmt                                  *sql.Stmt
 	nextDueStmt                                  *sql.Stmt
@@ -2333,7 +2636,10 @@ type Queries struct {
 	setRecoveryCodeMadeStmt                      *sql.Stmt
 	setRecoveryCodeSavedStmt                     *sql.Stmt
 	setRefusedAtStmt                             *sql.Stmt
+	setStorageUsageStmt                          *sql.Stmt
 	storeTokensStmt                              *sql.Stmt
+	sumStorageTreeStmt                           *sql.Stmt
+	sumStoragesOfNobodyStmt                      *sql.Stmt
 	sumUsageOfApplicationStmt                    *sql.Stmt
 	sumWaitingStmt                               *sql.Stmt
 	sweepAccountHandlesStmt                      *sql.Stmt
@@ -2391,7 +2697,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addLibraryStmt:                    q.addLibraryStmt,
 		addLoginStmt:                      q.addLoginStmt,
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
+		addRemovalOfFileStmt:              q.addRemovalOfFileStmt,
+		addRemovalsOfTreeStmt:             q.addRemovalsOfTreeStmt,
 		addSessionStmt:                    q.addSessionStmt,
+		addStorageStmt:                    q.addStorageStmt,
+		addStorageContentStmt:             q.addStorageContentStmt,
+		addStorageFileStmt:                q.addStorageFileStmt,
 		addTokenStmt:                      q.addTokenStmt,
 		addTokenRevocationStmt:            q.addTokenRevocationStmt,
 		addUsageStmt:                      q.addUsageStmt,
@@ -2424,10 +2735,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteConnectionStmt:                         q.deleteConnectionStmt,
 		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
+		deleteContentsOfTreeStmt:                     q.deleteContentsOfTreeStmt,
 		deleteDeliveryContentsStmt:                   q.deleteDeliveryContentsStmt,
 		deleteEventCheckpointsStmt:                   q.deleteEventCheckpointsStmt,
 		deleteEventsOfLibraryStmt:                    q.deleteEventsOfLibraryStmt,
 		deleteFilesOfLibraryStmt:                     q.deleteFilesOfLibraryStmt,
+		deleteHandlesOfStorageStmt:                   q.deleteHandlesOfStorageStmt,
 		deleteLibraryStmt:                            q.deleteLibraryStmt,
 		deleteLostConnectionStmt:                     q.deleteLostConnectionStmt,
 		deleteOldestAccountHandlesStmt:               q.deleteOldestAccountHandlesStmt,
@@ -2443,6 +2756,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
 		deleteSessionsOfOpenRequestsStmt:             q.deleteSessionsOfOpenRequestsStmt,
 		deleteSigningKeysStmt:                        q.deleteSigningKeysStmt,
+		deleteStorageStmt:                            q.deleteStorageStmt,
+		deleteStorageContentStmt:                     q.deleteStorageContentStmt,
+		deleteStorageFileStmt:                        q.deleteStorageFileStmt,
+		deleteStorageRemovalStmt:                     q.deleteStorageRemovalStmt,
+		deleteStorageTreeStmt:                        q.deleteStorageTreeStmt,
 		deleteTokenRevocationStmt:                    q.deleteTokenRevocationStmt,
 		deleteTokenRevocationsStmt:                   q.deleteTokenRevocationsStmt,
 		deleteTokenSealsOfGrantStmt:                  q.deleteTokenSealsOfGrantStmt,
@@ -2467,6 +2785,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		findConnectionOfContractStmt:                 q.findConnectionOfContractStmt,
 		findConnectionOfGrantStmt:                    q.findConnectionOfGrantStmt,
 		findLibraryStmt:                              q.findLibraryStmt,
+		findStorageStmt:                              q.findStorageStmt,
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
 		getAccountHandleStmt:                         q.getAccountHandleStmt,
@@ -2493,12 +2812,18 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getNewestEventCheckpointStmt:                 q.getNewestEventCheckpointStmt,
 		getPayloadStmt:                               q.getPayloadStmt,
 		getSessionStmt:                               q.getSessionStmt,
+		getStorageStmt:                               q.getStorageStmt,
+		getStorageContentStmt:                        q.getStorageContentStmt,
+		getStorageFileStmt:                           q.getStorageFileStmt,
 		getStoredFileStmt:                            q.getStoredFileStmt,
 		getTokenInfoStmt:                             q.getTokenInfoStmt,
 		giveConnectionGrantStmt:                      q.giveConnectionGrantStmt,
 		giveSessionGrantStmt:                         q.giveSessionGrantStmt,
+		giveStorageStmt:                              q.giveStorageStmt,
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
+		hasGrantStmt:                                 q.hasGrantStmt,
+		hasStorageContentStmt:                        q.hasStorageContentStmt,
 		hideAccountStmt:                              q.hideAccountStmt,
 		isGrantInUseStmt:                             q.isGrantInUseStmt,
 		listAbandonedStmt:                            q.listAbandonedStmt,
@@ -2513,6 +2838,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
 		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,
 		listContentsOfNoFileStmt:                     q.listContentsOfNoFileStmt,
+		listContentsOfNoStorageFileStmt:              q.listContentsOfNoStorageFileStmt,
 		listContractsStmt:                            q.listContractsStmt,
 		listDeliveriesStmt:                           q.listDeliveriesStmt,
 		listDeliveryStatesStmt:                       q.listDeliveryStatesStmt,
@@ -2520,21 +2846,25 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEventCheckpointsOfOlderKeyStmt:           q.listEventCheckpointsOfOlderKeyStmt,
 		listEventsStmt:                               q.listEventsStmt,
 		listEventsAfterStmt:                          q.listEventsAfterStmt,
+		listExpiredStoragesStmt:                      q.listExpiredStoragesStmt,
 		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
 		listFilesOfApplicationAfterStmt:              q.listFilesOfApplicationAfterStmt,
 		listFilesOfApplicationBeforeStmt:             q.listFilesOfApplicationBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
+		listFilesOfNoStorageStmt:                     q.listFilesOfNoStorageStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
 		listGrantsOfApplicationStmt:                  q.listGrantsOfApplicationStmt,
 		listGrantsOfOlderKeyStmt:                     q.listGrantsOfOlderKeyStmt,
 		listLargeFilesStmt:                           q.listLargeFilesStmt,
+		listLargeStorageFilesStmt:                    q.listLargeStorageFilesStmt,
 		listLibrariesOfOlderKeyStmt:                  q.listLibrariesOfOlderKeyStmt,
 		listLibraryIDsStmt:                           q.listLibraryIDsStmt,
 		listLoginsOfOlderKeyStmt:                     q.listLoginsOfOlderKeyStmt,
 		listLostConnectionsStmt:                      q.listLostConnectionsStmt,
 		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
+		listOldestStoragesStmt:                       q.listOldestStoragesStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
 		listPushersStmt:                              q.listPushersStmt,
 		listRefusalsStmt:                             q.listRefusalsStmt,
@@ -2544,6 +2874,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listSealedTokenRevocationsStmt:               q.listSealedTokenRevocationsStmt,
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
+		listStorageFilesAfterStmt:                    q.listStorageFilesAfterStmt,
+		listStorageFolderStmt:                        q.listStorageFolderStmt,
+		listStorageIDsStmt:                           q.listStorageIDsStmt,
+		listStorageRemovalsStmt:                      q.listStorageRemovalsStmt,
+		listStorageTreeStmt:                          q.listStorageTreeStmt,
+		listStoragesOfLibraryStmt:                    q.listStoragesOfLibraryStmt,
 		listTokenRevocationsStmt:                     q.listTokenRevocationsStmt,
 		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
 		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
@@ -2560,6 +2896,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lockContractStmt:                             q.lockContractStmt,
 		lockLibraryStmt:                              q.lockLibraryStmt,
 		lockOpenAuthRequestStmt:                      q.lockOpenAuthRequestStmt,
+		lockStorageStmt:                              q.lockStorageStmt,
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
 		mayPostStmt:                                  q.mayPostStmt,
 		nextDueStmt:                                  q.nextDueStmt,
@@ -2594,7 +2931,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setRecoveryCodeMadeStmt:                      q.setRecoveryCodeMadeStmt,
 		setRecoveryCodeSavedStmt:                     q.setRecoveryCodeSavedStmt,
 		setRefusedAtStmt:                             q.setRefusedAtStmt,
+		setStorageUsageStmt:                          q.setStorageUsageStmt,
 		storeTokensStmt:                              q.storeTokensStmt,
+		sumStorageTreeStmt:                           q.sumStorageTreeStmt,
+		sumStoragesOfNobodyStmt:                      q.sumStoragesOfNobodyStmt,
 		sumUsageOfApplicationStmt:                    q.sumUsageOfApplicationStmt,
 		sumWaitingStmt:                               q.sumWaitingStmt,
 		sweepAccountHandlesStmt:                      q.sweepAccountHandlesStmt,

@@ -26,6 +26,7 @@ type AccountHandle struct {
 	ContractID    wire.ContractID
 	AccountID     wire.AccountID
 	ExpiresAt     Number
+	Kind          library.HandleKind
 }
 
 type Adoption struct {
@@ -278,6 +279,34 @@ type SigningKey struct {
 	PublicKey string
 	Private   []byte
 	CreatedAt Number
+}
+
+type Storage struct {
+	ID            library.StorageID
+	ApplicationID wire.ApplicationID
+	LibraryID     library.ID
+	CreatedAt     Number
+	ChangedAt     Number
+	ExpiresAt     Number
+	Files         Number
+	Bytes         Number
+}
+
+type StorageFile struct {
+	ID             string
+	StorageID      library.StorageID
+	Folder         string
+	Name           string
+	OriginalFolder string
+	OriginalName   string
+	Size           Number
+	Sha256         []byte
+	CreatedAt      Number
+}
+
+type StorageRemoval struct {
+	FileID    string
+	StorageID library.StorageID
 }
 
 type Token struct {

@@ -1,0 +1,88 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+)
+
+// StorageOwner is what this package knows of a storage: whose it is. Package storage knows the rest.
+type StorageOwner struct {
+	Application wire.ApplicationID
+	// Library is empty until a person has allowed the storage, and ExpiresAt is zero from then on.
+	Library   ID
+	ExpiresAt time.Time
+}
+
+// isOf reports whether the storage is an application's, and has not expired.
+func (o StorageOwner) isOf(application wire.ApplicationID, now time.Time) bool {
+	return o.Application == application && (o.Library != "" || now.Before(o.ExpiresAt))
+}
+
+// StorageOwnerStore knows whose the storages are. [AuthRequestStore.Allow] gives one to a library.
+type StorageOwnerStore interface {
+	GetStorageOwner(ctx context.Context, id StorageID) (StorageOwner, error)
+}
+
+// ErrStorageGone says that a storage cannot be given to a library: it has expired, or is another library's or
+// application's.
+var ErrStorageGone = errors.New("the storage cannot be given to the library")
+
+// ResolveStorageHandle returns the storage that a handle of the request's application names, for the person to allow.
+// It returns ErrStorageGone for a handle that is unknown, expired or another application's, and for a storage that is
+// gone or another person's.
+func (c *Consents) ResolveStorageHandle(
+	ctx context.Context, s *SignedIn, r *PendingRequest, id string,
+) (StorageID, error) {
+	value, err := c.resolveHandle(ctx, r, HandleOfStorage, id)
+	if errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	storage := StorageID(value)
+	owner, err := c.store.GetStorageOwner(ctx, storage)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+	case err != nil:
+		return "", fmt.Errorf("get owner of storage: %w", err)
+	case !owner.isOf(r.Client.Application.ID, c.now()), owner.Library != "" && owner.Library != s.Library.ID:
+		return "", ErrStorageGone
+	}
+	return storage, nil
+}
+
+// HasAccess reports whether a library has a grant of an application in force, by whichever contract. A grant that the
+// person has not given does not count.
+func (c *Consents) HasAccess(ctx context.Context, id ID, application wire.ApplicationID) (bool, error) {
+	grants, err := c.store.ListGrants(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("list grants: %w", err)
+	}
+	for _, g := range grants {
+		if g.Application == application && g.Active(c.now()) && c.integrity.isGrantBound(g) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// WatchAccess returns a context that ends, for the cause ErrEnded, within a second after the client has been disabled
+// or, unless the library is empty, HasAccess has become false. The caller must call the function when the transfer is
+// over.
+func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID) (context.Context, func()) {
+	return watch(ctx, func(ctx context.Context) (bool, error) {
+		var refused *Refusal
+		if _, err := c.clients.getActive(ctx, client); errors.As(err, &refused) {
+			return false, nil
+		} else if err != nil || id == "" {
+			return true, err
+		}
+		return c.HasAccess(ctx, id, client.Application)
+	})
+}

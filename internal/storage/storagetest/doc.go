@@ -1,0 +1,2 @@
+// Package storagetest has the tests that every store of storages passes.
+package storagetest

@@ -1,0 +1,316 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
+	"github.com/carrelhq/carrel/internal/store/internal/query"
+)
+
+// PutStorageFile implements [storage.FileStore].
+func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota storage.Quota) error {
+	return db.addBounded(ctx, "put file into storage", func(ctx context.Context, q *query.Queries) (int64, error) {
+		row, err := lockStorage(ctx, q, f.Storage)
+		if err != nil {
+			return 0, err
+		}
+		if err := checkInUse(ctx, q, row, f.CreatedAt); err != nil {
+			return 0, err
+		}
+		then := toStorage(row).Usage
+		replaced, err := q.GetStorageFile(ctx, f.Storage, f.Folder, f.Name)
+		deleted := int64(1)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			deleted = 0
+			then.Files++
+		case err != nil:
+			return 0, err
+		default:
+			then.Bytes -= int64(replaced.Size)
+			if err := deleteStorageFile(ctx, q, replaced.ID); err != nil {
+				return 0, err
+			}
+		}
+		then.Bytes += f.Size
+		if err := checkQuota(ctx, q, row, then, quota); err != nil {
+			return 0, err
+		}
+		if err := addStorageFile(ctx, q, f); err != nil {
+			return 0, err
+		}
+		return deleted, setUsage(ctx, q, row, then, f.CreatedAt)
+	})
+}
+
+// checkInUse returns ErrNotFound if nobody may add to a storage.
+func checkInUse(ctx context.Context, q *query.Queries, row query.Storage, at time.Time) error {
+	if row.LibraryID == "" {
+		if row.ExpiresAt <= toMillis(at) {
+			return library.ErrNotFound
+		}
+		return nil
+	}
+	has, err := q.HasGrant(ctx, row.LibraryID, row.ApplicationID, toMillis(at))
+	if err == nil && !has {
+		return library.ErrNotFound
+	}
+	return err
+}
+
+// checkQuota returns a [*storage.QuotaError] if a storage may not hold as much as it would then. One that nobody has
+// allowed is counted with the others of its application.
+func checkQuota(
+	ctx context.Context, q *query.Queries, row query.Storage, then storage.Usage, quota storage.Quota,
+) error {
+	used := toStorage(row).Usage
+	if row.LibraryID == "" {
+		all, err := q.SumStoragesOfNobody(ctx, row.ApplicationID)
+		if err != nil {
+			return err
+		}
+		then.Files += int(all.Files) - used.Files
+		then.Bytes += int64(all.Bytes) - used.Bytes
+		used = storage.Usage{Files: int(all.Files), Bytes: int64(all.Bytes)}
+	}
+	return quota.Check(used, then)
+}
+
+// setUsage stores what a storage holds.
+func setUsage(ctx context.Context, q *query.Queries, row query.Storage, u storage.Usage, at time.Time) error {
+	return q.SetStorageUsage(ctx, query.SetStorageUsageParams{
+		ID:        row.ID,
+		Files:     query.Number(max(u.Files, 0)),
+		Bytes:     query.Number(max(u.Bytes, 0)),
+		ChangedAt: toMillis(at),
+	})
+}
+
+func addStorageFile(ctx context.Context, q *query.Queries, f storage.NewFile) error {
+	err := q.AddStorageFile(ctx, query.AddStorageFileParams{
+		ID:             f.ID,
+		StorageID:      f.Storage,
+		Folder:         f.Folder,
+		Name:           f.Name,
+		OriginalFolder: f.OriginalFolder,
+		OriginalName:   f.OriginalName,
+		Size:           query.Number(f.Size),
+		Sha256:         f.SHA256,
+		CreatedAt:      toMillis(f.CreatedAt),
+	})
+	if err != nil || f.Content == nil {
+		return err
+	}
+	return q.AddStorageContent(ctx, f.ID, f.Content)
+}
+
+// deleteStorageFile deletes a file, and adds its content to the removals if it is a blob.
+func deleteStorageFile(ctx context.Context, q *query.Queries, id string) error {
+	for _, step := range []func(context.Context, string) error{
+		q.AddRemovalOfFile, q.DeleteStorageContent, q.DeleteStorageFile,
+	} {
+		if err := step(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GetStorageFile implements [storage.FileStore].
+func (db *DB) GetStorageFile(ctx context.Context, id storage.ID, p storage.Path) (storage.File, error) {
+	row, err := db.reader.GetStorageFile(ctx, id, p.Folder, p.Name)
+	if err != nil {
+		return storage.File{}, wrap("get file of storage", err)
+	}
+	return toStorageFile(row), nil
+}
+
+// GetStorageContent implements [storage.FileStore].
+func (db *DB) GetStorageContent(ctx context.Context, file string) ([]byte, error) {
+	content, err := db.reader.GetStorageContent(ctx, file)
+	return content, wrap("get content of storage", err)
+}
+
+// ListStorageFiles implements [storage.FileStore].
+func (db *DB) ListStorageFiles(
+	ctx context.Context, id storage.ID, p storage.Path, recursive bool, after storage.File, limit int,
+) ([]storage.File, error) {
+	var rows []query.StorageFile
+	var err error
+	if recursive {
+		rows, err = db.reader.ListStorageTree(ctx, query.ListStorageTreeParams{
+			StorageID:   id,
+			Folder:      p.Folder,
+			FolderEnd:   p.End(),
+			AfterFolder: after.Folder,
+			AfterName:   after.Name,
+			Lim:         clamp(limit),
+		})
+	} else {
+		rows, err = db.reader.ListStorageFolder(ctx, query.ListStorageFolderParams{
+			StorageID: id,
+			Folder:    p.Folder,
+			AfterName: after.Name,
+			Lim:       clamp(limit),
+		})
+	}
+	if err != nil {
+		return nil, wrap("list files of storage", err)
+	}
+	return convert(rows, toStorageFile), nil
+}
+
+// DeleteStorageFile implements [storage.FileStore].
+func (db *DB) DeleteStorageFile(ctx context.Context, id storage.ID, p storage.Path, at time.Time) error {
+	return db.write(ctx, "delete file of storage", func(ctx context.Context, q *query.Queries) error {
+		row, err := lockStorage(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		file, err := q.GetStorageFile(ctx, id, p.Folder, p.Name)
+		if err != nil {
+			return err
+		}
+		if err := deleteStorageFile(ctx, q, file.ID); err != nil {
+			return err
+		}
+		then := toStorage(row).Usage
+		then.Files, then.Bytes = then.Files-1, then.Bytes-int64(file.Size)
+		return setUsage(ctx, q, row, then, at)
+	})
+}
+
+// DeleteStorageFolder implements [storage.FileStore].
+func (db *DB) DeleteStorageFolder(
+	ctx context.Context, id storage.ID, p storage.Path, at time.Time, e library.Event,
+) error {
+	return db.write(ctx, "delete folder of storage", func(ctx context.Context, q *query.Queries) error {
+		if e.Library != "" {
+			if err := lockLibrary(ctx, q, e.Library); err != nil {
+				return err
+			}
+		}
+		row, err := lockStorage(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		sum, err := q.SumStorageTree(ctx, id, p.Folder, p.End())
+		if err != nil {
+			return err
+		}
+		if sum.Files == 0 {
+			return library.ErrNotFound
+		}
+		if err := deleteTree(ctx, q, id, p); err != nil {
+			return err
+		}
+		then := toStorage(row).Usage
+		then.Files, then.Bytes = then.Files-int(sum.Files), then.Bytes-int64(sum.Bytes)
+		if err := setUsage(ctx, q, row, then, at); err != nil || e.Library == "" {
+			return err
+		}
+		return db.addEvent(ctx, q, e)
+	})
+}
+
+// deleteTree deletes a folder of a storage with all files and folders in it, and adds the contents that are blobs to
+// the removals.
+func deleteTree(ctx context.Context, q *query.Queries, id storage.ID, p storage.Path) error {
+	for _, step := range []func(context.Context, storage.ID, string, string) error{
+		q.AddRemovalsOfTree, q.DeleteContentsOfTree, q.DeleteStorageTree,
+	} {
+		if err := step(ctx, id, p.Folder, p.End()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SumStoragesOfNobody implements [storage.FileStore].
+func (db *DB) SumStoragesOfNobody(ctx context.Context, of wire.ApplicationID) (storage.Usage, error) {
+	sum, err := db.reader.SumStoragesOfNobody(ctx, of)
+	if err != nil {
+		return storage.Usage{}, wrap("sum storages of nobody", err)
+	}
+	return storage.Usage{Files: int(sum.Files), Bytes: int64(sum.Bytes)}, nil
+}
+
+// ListStorageRemovals implements [storage.RemovalStore].
+func (db *DB) ListStorageRemovals(ctx context.Context, limit int) ([]storage.Content, error) {
+	rows, err := db.reader.ListStorageRemovals(ctx, clamp(limit))
+	if err != nil {
+		return nil, wrap("list contents to remove", err)
+	}
+	return convert(rows, func(row query.StorageRemoval) storage.Content {
+		return storage.Content{Storage: row.StorageID, File: row.FileID}
+	}), nil
+}
+
+// ForgetStorageRemovals implements [storage.RemovalStore].
+func (db *DB) ForgetStorageRemovals(ctx context.Context, list []storage.Content) error {
+	return db.write(ctx, "forget contents that were removed", func(ctx context.Context, q *query.Queries) error {
+		for _, c := range list {
+			if err := q.DeleteStorageRemoval(ctx, c.File); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// HasStorageContent implements [storage.RemovalStore].
+func (db *DB) HasStorageContent(ctx context.Context, c storage.Content) (bool, error) {
+	has, err := db.reader.HasStorageContent(ctx, c.File, c.Storage)
+	return has, wrap("look for file of storage", err)
+}
+
+// ListStorageIDs implements [storage.CheckStore].
+func (db *DB) ListStorageIDs(ctx context.Context, after storage.ID, limit int) ([]storage.ID, error) {
+	ids, err := db.reader.ListStorageIDs(ctx, after, clamp(limit))
+	return ids, wrap("list storages", err)
+}
+
+// ListAllStorageFiles implements [storage.CheckStore].
+func (db *DB) ListAllStorageFiles(
+	ctx context.Context, id storage.ID, after storage.File, limit int,
+) ([]storage.File, error) {
+	rows, err := db.reader.ListStorageFilesAfter(ctx, query.ListStorageFilesAfterParams{
+		StorageID:   id,
+		AfterFolder: after.Folder,
+		AfterName:   after.Name,
+		Lim:         clamp(limit),
+	})
+	if err != nil {
+		return nil, wrap("list files of storage", err)
+	}
+	return convert(rows, toStorageFile), nil
+}
+
+// ListFilesOfNoStorage implements [storage.CheckStore].
+func (db *DB) ListFilesOfNoStorage(ctx context.Context, after string, limit int) ([]string, error) {
+	ids, err := db.reader.ListFilesOfNoStorage(ctx, after, clamp(limit))
+	return ids, wrap("list files of no storage", err)
+}
+
+// ListContentsOfNoStorageFile implements [storage.CheckStore].
+func (db *DB) ListContentsOfNoStorageFile(ctx context.Context, after string, limit int) ([]string, error) {
+	ids, err := db.reader.ListContentsOfNoStorageFile(ctx, after, clamp(limit))
+	return ids, wrap("list contents of no file of a storage", err)
+}
+
+func toStorageFile(row query.StorageFile) storage.File {
+	return storage.File{
+		ID:      row.ID,
+		Storage: row.StorageID,
+		Path: storage.Path{Folder: row.Folder, Name: row.Name, OriginalFolder: row.OriginalFolder,
+			OriginalName: row.OriginalName},
+		Size:      int64(row.Size),
+		SHA256:    row.Sha256,
+		CreatedAt: fromMillis(row.CreatedAt),
+	}
+}
