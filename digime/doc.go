@@ -59,6 +59,8 @@
 //     [User.ReauthorizeAccount].
 //   - [ErrValidation]: an argument is wrong. The errors that this package finds before it sends anything match it too.
 //   - [ErrUnavailable]: the server has no capacity or receives too many requests. Try again later.
+//   - [ErrQuotaExceeded]: there is no room for the file. To repeat the call does not help: keep the file, and ask the
+//     operator of the server for more room.
 //   - [ErrInvalidResponse]: something else has answered in place of the server, such as the login page of a network.
 //     Try again later.
 //

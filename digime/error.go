@@ -44,7 +44,7 @@ func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrUnavailable:
 		return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable ||
-			e.Status == http.StatusInsufficientStorage
+			e.Status == http.StatusInsufficientStorage && e.Code != CodeQuotaExceeded
 	case ErrInvalidResponse:
 		return e.Status != 0 && e.Code == ""
 	}
@@ -78,6 +78,7 @@ const (
 	CodePayloadTooLarge            ErrorCode = "PayloadTooLarge"            // see [ErrTooLarge]
 	CodeTooManyRequests            ErrorCode = "TooManyRequests"            // see [ErrTooManyRequests]
 	CodeServerBusy                 ErrorCode = "ServerBusy"                 // see [ErrServerBusy]
+	CodeQuotaExceeded              ErrorCode = "QuotaExceeded"              // see [ErrQuotaExceeded]
 	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"  // see [ErrServiceAuthorization]
 	CodeProviderRefused            ErrorCode = "ProviderRefused"            // see [ErrProviderRefused]
 	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"            // see [ErrDeliveryUnknown]
@@ -118,6 +119,10 @@ var (
 	ErrTooManyRequests error = &Error{Code: CodeTooManyRequests}
 	// ErrServerBusy: the server has no capacity at the moment, and has done nothing.
 	ErrServerBusy error = &Error{Code: CodeServerBusy}
+	// ErrQuotaExceeded: the person's library, the application or the contract has no room left for the file; the
+	// message says which. It does not pass by itself, so it does not match [ErrUnavailable]: keep the file, and ask the
+	// operator of the server for more room.
+	ErrQuotaExceeded error = &Error{Code: CodeQuotaExceeded}
 	// ErrServiceAuthorization: a source or provider no longer accepts the server's access to one account. Send the
 	// person to [User.ReauthorizeAccount].
 	ErrServiceAuthorization error = &Error{Code: CodeServiceAuthorization}
@@ -150,7 +155,7 @@ var (
 	ErrRevoked = errors.New("the consent was revoked: only a new consent helps")
 	// ErrUnavailable: the response has the status 429, 503 or 507, from the server or from a proxy before it. Try again
 	// later; the RetryAfter of the [*Error] says when, if it is known. It includes [ErrTooManyRequests] and
-	// [ErrServerBusy].
+	// [ErrServerBusy], and not [ErrQuotaExceeded].
 	ErrUnavailable = errors.New("the server is not available at the moment")
 	// ErrStateMismatch: a callback does not have the state of the [Authorization]. Ignore the callback; somebody
 	// else may have sent the browser there.

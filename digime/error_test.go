@@ -63,6 +63,8 @@ func TestErrorsWithoutCode(t *testing.T) {
 			true, false, "(503 ServerBusy)"},
 		"too many requests": {digimetest.Refuse(digime.Error{Code: digime.CodeTooManyRequests, Status: 429}),
 			true, false, "(429 TooManyRequests)"},
+		"no space":         {digimetest.Refuse(digime.Error{Code: "StorageFull", Status: 507}), true, false, "(507 StorageFull)"},
+		"no room":          {digimetest.QuotaExceeded(), false, false, "(507 QuotaExceeded)"},
 		"a redirect":       {digimetest.Status(302, "Location", "https://login.example/"), false, true, "(302)"},
 		"a login page":     {digimetest.LoginPage(), false, true, ""},
 		"a network":        {digimetest.Status(511), false, true, "(511)"},
@@ -76,6 +78,9 @@ func TestErrorsWithoutCode(t *testing.T) {
 		if err == nil || errors.Is(err, digime.ErrUnavailable) != test.unavailable ||
 			errors.Is(err, digime.ErrInvalidResponse) != test.invalid || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: error %v", name, err)
+		}
+		if errors.Is(err, digime.ErrQuotaExceeded) != (name == "no room") {
+			t.Errorf("%s: error %v, for the quota", name, err)
 		}
 	}
 }

@@ -99,13 +99,24 @@ func (c *applicationShow) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		list, err := clients.SumUsage(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		used := usedWith(list, "")
 		if c.JSON {
+			v := applicationOf(a)
+			v.UsedFiles, v.UsedBytes = &used.Files, &used.Bytes
 			return printJSON(struct {
 				applicationView
 				Contracts []contractView `json:"contracts"`
-			}{applicationOf(a), views(contracts, contractOf)})
+			}{v, views(contracts, func(k library.Client) contractView {
+				v, used := contractOf(k), usedWith(list, k.Contract.ID)
+				v.UsedFiles, v.UsedBytes = &used.Files, &used.Bytes
+				return v
+			})})
 		}
-		if err := printApplication(a); err != nil {
+		if err := printApplication(a, &used); err != nil {
 			return err
 		}
 		fmt.Println()
@@ -142,10 +153,12 @@ type applicationView struct {
 	Checked  bool               `json:"checked"`
 	Created  time.Time          `json:"created"`
 	Disabled *time.Time         `json:"disabled,omitempty"`
+	quotaView
 }
 
 func applicationOf(a library.Application) applicationView {
-	return applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt)}
+	return applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt),
+		quotaOf(a.Quota)}
 }
 
 func printApplications(list []library.Application) error {
@@ -155,14 +168,14 @@ func printApplications(list []library.Application) error {
 	return printTable(views(list, applicationOf), "APPLICATION ID\tNAME\tCREATED\tSTATE", row)
 }
 
-// printApplication prints everything that is stored of an application.
-func printApplication(a library.Application) error {
+// printApplication prints everything that is stored of an application. It leaves out what is used if that is nil.
+func printApplication(a library.Application, used *library.Used) error {
 	v := applicationOf(a)
 	checked := "no: the pages say so"
 	if v.Checked {
 		checked = "yes"
 	}
-	return printDetails([]detail{
+	return printDetails(append([]detail{
 		{"application", string(v.ID)},
 		{"name", v.Name},
 		{"about", v.About},
@@ -170,7 +183,7 @@ func printApplication(a library.Application) error {
 		{"partner", v.Partner},
 		{"created", v.Created.Format(time.DateOnly)},
 		{"state", state(v.Disabled)},
-	})
+	}, quotaDetails(a.Quota, used)...))
 }
 
 // unknownApplication says that there is no such application, and what to do.

@@ -17,6 +17,9 @@ type applicationEdit struct {
 	About   *string `help:"Who runs it, in one line: name, place, web site."`
 	Checked *bool   `help:"You have checked who runs it; otherwise the pages say that you have not." negatable:""`
 	JSON    bool    `help:"Print JSON."`
+
+	Quota      *quotaFlag `help:"Most bytes that it stores in all libraries, such as 10GB; none for no limit, default for the setting of the server." placeholder:"SIZE"`
+	QuotaFiles *quotaFlag `help:"Most files that it stores in all libraries; none, or default." placeholder:"NUMBER"`
 }
 
 // Help is what --help adds.
@@ -31,7 +34,7 @@ Nobody has to be asked again. Servers learn of a change within a second.`
 // Run changes the application.
 func (c *applicationEdit) Run(ctx context.Context) error {
 	if len(c.changes()) == 0 {
-		return errors.New("there is nothing to change: give --name, --about or --checked")
+		return errors.New("there is nothing to change: give --name, --about, --checked, --quota or --quota-files")
 	}
 	r := recordOf("application edit").add("application", c.ID).add("changed", strings.Join(c.changes(), ","))
 	return c.change(ctx, changing, r, func(clients *library.Clients) error {
@@ -52,6 +55,12 @@ func (c *applicationEdit) Run(ctx context.Context) error {
 		if c.Checked != nil {
 			a.Checked = *c.Checked
 		}
+		if c.Quota != nil {
+			a.Quota.Bytes = c.Quota.limit
+		}
+		if c.QuotaFiles != nil {
+			a.Quota.Files = c.QuotaFiles.limit
+		}
 		err = clients.UpdateApplication(ctx, was, a)
 		if errors.Is(err, library.ErrChanged) {
 			return fmt.Errorf(
@@ -69,7 +78,7 @@ func (c *applicationEdit) Run(ctx context.Context) error {
 		if c.JSON {
 			return printJSON(applicationOf(a))
 		}
-		return printApplication(a)
+		return printApplication(a, nil)
 	})
 }
 
@@ -83,6 +92,12 @@ func (c *applicationEdit) changes() (names []string) {
 	}
 	if c.Checked != nil {
 		names = append(names, "checked")
+	}
+	if c.Quota != nil {
+		names = append(names, "quota")
+	}
+	if c.QuotaFiles != nil {
+		names = append(names, "quota of files")
 	}
 	return names
 }

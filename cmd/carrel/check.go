@@ -11,7 +11,8 @@ import (
 
 type checkCmd struct {
 	stores
-	All bool `help:"Read every large content as well, and compare its hash; otherwise its length."`
+	All     bool `help:"Read every large content as well, and compare its hash; otherwise its length."`
+	Recount bool `help:"Count anew how much room files take, where that differs."`
 }
 
 // Help is what --help adds.
@@ -34,7 +35,8 @@ func (c *checkCmd) Run(ctx context.Context) error {
 	if err := c.checkGiven(); err != nil {
 		return exitError{err, exitNotCompared}
 	}
-	summary, err := server.CheckStored(ctx, c.config(), c.All, func(fault string) { fmt.Println(fault) })
+	summary, err := server.CheckStored(ctx, c.config(), server.CheckOptions{AllContents: c.All, Recount: c.Recount},
+		func(fault string) { fmt.Println(fault) })
 	if errors.Is(err, server.ErrNotClosed) { // which says nothing about what is stored
 		fmt.Fprintln(os.Stderr, "carrel:", err)
 	} else if err != nil {
@@ -49,6 +51,9 @@ func (c *checkCmd) Run(ctx context.Context) error {
 	if summary.NotAdopted {
 		fmt.Println("no server of this version has been started on this database: the keys of its libraries " +
 			"were not compared")
+	}
+	if n := summary.Recounted; n > 0 {
+		fmt.Printf("counted anew how much room the files of %s take\n", count(n, "library", "libraries"))
 	}
 	if summary.Faults > 0 {
 		return errors.New(count(summary.Faults, "fault"))

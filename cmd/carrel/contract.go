@@ -243,10 +243,17 @@ func (c *contractShow) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(contractOf(client))
+		list, err := clients.SumUsage(ctx, client.Application.ID)
+		if err != nil {
+			return err
 		}
-		return printContract(client)
+		used := usedWith(list, client.Contract.ID)
+		if c.JSON {
+			v := contractOf(client)
+			v.UsedFiles, v.UsedBytes = &used.Files, &used.Bytes
+			return printJSON(v)
+		}
+		return printContract(client, &used)
 	})
 }
 

@@ -35,6 +35,9 @@ type contractEdit struct {
 	Delete      *bool          `name:"may-delete-library" help:"Let the application delete a person's whole library. Ends consents." negatable:""`
 	Yes         bool           `help:"Do it although people have to be asked again. Without it, the command says how many."`
 	JSON        bool           `help:"Print JSON."`
+
+	Quota      *quotaFlag `help:"Most bytes that are stored with it in all libraries, such as 10GB; none for no limit, default for the setting of the server." placeholder:"SIZE"`
+	QuotaFiles *quotaFlag `help:"Most files that are stored with it in all libraries; none, or default." placeholder:"NUMBER"`
 }
 
 // Help is what --help adds.
@@ -122,6 +125,12 @@ func (c *contractEdit) edit(k library.Contract, now time.Time) (library.Contract
 	}
 	if c.Valid != nil {
 		k.ExpiresAt = now.Add(*c.Valid)
+	}
+	if c.Quota != nil {
+		k.Quota.Bytes = c.Quota.limit
+	}
+	if c.QuotaFiles != nil {
+		k.Quota.Files = c.QuotaFiles.limit
 	}
 	if c.Delete != nil {
 		k.DeletesLibrary = *c.Delete
@@ -248,7 +257,7 @@ func (c *contractEdit) print(updated library.Client) error {
 	if c.JSON {
 		return printJSON(contractOf(updated))
 	}
-	if err := printContract(updated); err != nil {
+	if err := printContract(updated, nil); err != nil {
 		return err
 	}
 	fmt.Printf("\nChanged: %s.\n", strings.Join(c.changes(), ", "))
@@ -265,7 +274,8 @@ func (c *contractEdit) changes() (names []string) {
 		"redirect URIs": c.RedirectURI != nil, "purpose": c.Purpose != nil, "terms": c.Terms != nil,
 		"privacy statement": c.Privacy != nil, "lifetime of consents": c.GrantFor != nil, "expiry": c.Valid != nil,
 		"key": c.NewKey || c.PublicKey != "", "end of the old key": c.OldKeyFor != nil, "access": c.Access != "",
-		"scope": c.Own != nil, "right to delete": c.Delete != nil,
+		"scope": c.Own != nil, "right to delete": c.Delete != nil, "quota": c.Quota != nil,
+		"quota of files": c.QuotaFiles != nil,
 	}
 	for name, yes := range given {
 		if yes {

@@ -33,6 +33,7 @@ type contractView struct {
 	// Disabled is when the contract or its application was disabled, whichever was first.
 	Disabled *time.Time `json:"disabled,omitempty"`
 	State    string     `json:"state"`
+	quotaView
 	// sentence is the state for people.
 	sentence string
 }
@@ -41,7 +42,8 @@ func contractOf(c library.Client) contractView {
 	k, now := c.Contract, time.Now()
 	v := contractView{ID: k.ID, Application: k.Application, Access: "write", Own: k.Scope.Own,
 		RedirectURIs: k.RedirectURIs, Purpose: k.Purpose, Terms: k.Terms, Privacy: k.Privacy,
-		Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt)}
+		Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt),
+		quotaView: quotaOf(k.Quota)}
 	if k.Access == library.Read {
 		v.Access = "read"
 	}
@@ -95,7 +97,8 @@ func printContracts(list []library.Client) error {
 }
 
 // printContract prints everything that an operator can say of a contract, but its keys.
-func printContract(c library.Client) error {
+// It leaves out what is used if that is nil.
+func printContract(c library.Client, used *library.Used) error {
 	v := contractOf(c)
 	allows := v.Access
 	if v.Own {
@@ -124,7 +127,7 @@ func printContract(c library.Client) error {
 		details = append(details, detail{"old key", fmt.Sprintf("%s, until %s", fingerprint(v.OldPublicKey),
 			v.OldKeyUntil.Format(time.RFC3339))})
 	}
-	return printDetails(details)
+	return printDetails(append(details, quotaDetails(c.Contract.Quota, used)...))
 }
 
 // fingerprint returns the SHA-256 of a public key in DER, as openssl prints it.

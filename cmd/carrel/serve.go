@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/storage"
 )
@@ -36,9 +37,16 @@ type serveCmd struct {
 	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"Lifetime of a consent and its refresh token, if the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME"`
 	DeleteWait          time.Duration `help:"How long a deleted library can be restored." default:"168h" env:"CARREL_DELETE_WAIT"`
 	MaxFileSize         int64         `help:"Largest file that may be pushed, in bytes; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
-	StorageQuota        int64         `help:"Most bytes in the storage of an app for a person; 0 for no limit." default:"1073741824" env:"CARREL_STORAGE_QUOTA"`
-	StorageFiles        int           `help:"Most files in the storage of an app for a person; 0 for no limit." default:"10000" env:"CARREL_STORAGE_FILES"`
+	StorageQuota        byteSize      `help:"Most bytes in the storage of an app for a person; 0 for no limit." default:"1GB" env:"CARREL_STORAGE_QUOTA"`
+	StorageQuotaFiles   int64         `help:"Most files in the storage of an app for a person; 0 for no limit." default:"10000" env:"CARREL_STORAGE_QUOTA_FILES"`
 	CloudTokensOnce     bool          `name:"storage-tokens-once" help:"Refuse a token of the file storage that was used before; clients that repeat a failed call with the same token then fail." env:"CARREL_STORAGE_TOKENS_ONCE"`
+	LibraryQuota        byteSize      `help:"Most bytes in one library, with a unit, such as 10GB; 0 for no limit." default:"10GB" env:"CARREL_LIBRARY_QUOTA"`
+	LibraryQuotaFiles   int64         `help:"Most files in one library; 0 for no limit." default:"1000000" env:"CARREL_LIBRARY_QUOTA_FILES"`
+	ApplicationQuota    sizeOrShare   `help:"Most bytes that one application stores in all libraries: a size, or a share of the disk of large contents; 0 for no limit." default:"50%" env:"CARREL_APPLICATION_QUOTA"`
+	ApplicationFiles    *int64        `name:"application-quota-files" help:"Most files that one application stores in all libraries; 0 for no limit. Default: one for each 16 KiB of the share of the disk." env:"CARREL_APPLICATION_QUOTA_FILES"`
+	ContractQuota       byteSize      `help:"Most bytes that are stored with one contract in all libraries; 0 for no limit." default:"0" env:"CARREL_CONTRACT_QUOTA"`
+	ContractQuotaFiles  int64         `help:"Most files that are stored with one contract in all libraries; 0 for no limit." default:"0" env:"CARREL_CONTRACT_QUOTA_FILES"`
+	FreeSpaceReserve    sizeOrShare   `help:"What pushes leave free on the disks: a size, or a share of each disk; 0 for nothing. Default: 2% of the disk, at most 1GiB." env:"CARREL_FREE_SPACE_RESERVE"`
 	Closed              bool          `help:"Refuse new libraries." env:"CARREL_CLOSED"`
 	Catalogue           string        `help:"JSON file of the sources and services that people can connect; docs/catalogue.md. Default: the built-in one." env:"CARREL_CATALOGUE" type:"path"`
 	DeliveryTimeout     time.Duration `help:"Time limit of an attempt to deliver to a provider; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
@@ -85,10 +93,12 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize:  c.MaxFileSize,
-		StorageQuota: storage.Quota{Bytes: c.StorageQuota, Files: c.StorageFiles}, CloudTokensOnce: c.CloudTokensOnce,
+		StorageQuota: storage.Quota{Bytes: int64(c.StorageQuota), Files: int(c.StorageQuotaFiles)}, CloudTokensOnce: c.CloudTokensOnce,
 		NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
 		Catalogue: c.Catalogue,
+		Quotas:    c.quotas(), ApplicationPercent: c.ApplicationQuota.percent,
+		ApplicationFiles: c.ApplicationFiles == nil, FreeSpaceReserve: c.reserve(),
 		Deliveries: delivery.QueueConfig{
 			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,
 		},
@@ -119,6 +129,27 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// quotas returns the quotas of the settings, without the share of a disk.
+func (c *serveCmd) quotas() library.QuotaConfig {
+	q := library.QuotaConfig{
+		Library:     library.Quota{Files: c.LibraryQuotaFiles, Bytes: int64(c.LibraryQuota)},
+		Application: library.Quota{Bytes: int64(c.ApplicationQuota.bytes)},
+		Contract:    library.Quota{Files: c.ContractQuotaFiles, Bytes: int64(c.ContractQuota)},
+	}
+	if c.ApplicationFiles != nil {
+		q.Application.Files = *c.ApplicationFiles
+	}
+	return q
+}
+
+// reserve returns the reserve of free space.
+func (c *serveCmd) reserve() server.Reserve {
+	if !c.FreeSpaceReserve.given {
+		return server.Reserve{Bytes: 1 << 30, Percent: 2}
+	}
+	return server.Reserve{Bytes: int64(c.FreeSpaceReserve.bytes), Percent: c.FreeSpaceReserve.percent}
 }
 
 // logStopping logs that the context ends, which a signal does. The function that it returns ends that.

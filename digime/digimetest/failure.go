@@ -116,6 +116,13 @@ func Refuse(e digime.Error) Failure {
 	})
 }
 
+// QuotaExceeded responds as a server does whose quota leaves no room for the file.
+func QuotaExceeded() Failure {
+	return Refuse(digime.Error{Code: digime.CodeQuotaExceeded, Status: http.StatusInsufficientStorage,
+		Message: "There is no room for the file: the person's library has a quota of 10737418240 bytes. " +
+			"Push again when the operator of this server has given it more"})
+}
+
 // LoginPage responds with an HTML page and the status 200, as networks do that ask their users to sign in.
 func LoginPage() Failure {
 	return Respond(func(w http.ResponseWriter, r *http.Request) {

@@ -53,7 +53,7 @@ const (
 	CodeStorageFull ErrorCode = "StorageFull"
 	// CodeUnauthorized: the token of a call of the file storage was refused.
 	CodeUnauthorized ErrorCode = "Unauthorized"
-	// CodeQuotaExceeded: there is no room left within a limit of the operator. It does not help to try again.
+	// CodeQuotaExceeded: a quota leaves no room for the file. It does not help to try again.
 	CodeQuotaExceeded ErrorCode = "QuotaExceeded"
 	// CodeInternal: the server has met an error of its own.
 	CodeInternal ErrorCode = "InternalError"

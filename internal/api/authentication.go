@@ -34,9 +34,10 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 }
 
 // withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
-// If the call fails before that, the nonce is used up afterwards, unless the storage was not available: then the nonce
-// is as little used up as the call is carried out, also if nobody knows yet whether the transaction was committed. The
-// same request, sent again, is carried out once.
+// If the call fails before that, the nonce is used up afterwards, unless there was no room or the storage was not
+// available: then the nonce is as little used up as the call is carried out, also if nobody knows yet whether the
+// transaction was committed. The same request, sent again, is carried out once, and whoever goes on to push makes the
+// server write nothing.
 func (a *api) withSignedRequestOnce(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		signed, err := a.verify(r)
@@ -44,7 +45,9 @@ func (a *api) withSignedRequestOnce(h signedHandler) handler {
 			return err
 		}
 		err = a.share(r, signed.ID(), func() error { return h(w, r, signed) })
-		if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrUnavailable) {
+		var full *library.QuotaError
+		if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrUnavailable) ||
+			errors.Is(err, library.ErrStorageFull) || errors.As(err, &full) {
 			return err
 		}
 		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {

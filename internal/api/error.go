@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/storage"
 )
 
@@ -128,13 +129,29 @@ func storageFull() *wire.Error {
 		Message: "The server has no space left, try again later"}
 }
 
-// storageQuotaExceeded refuses a file that does not fit into a storage. There is nothing to wait for.
-func storageQuotaExceeded(e *storage.QuotaError) *wire.Error {
-	message := fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", e.Used.Bytes,
-		e.Quota.Bytes)
-	if e.OfFiles {
-		message = fmt.Sprintf("The storage is full: it holds %d of %d files. Delete files first", e.Used.Files,
-			e.Quota.Files)
+// quotaExceeded says that a quota leaves no room. Unlike storageFull it does not pass by itself. How much of a person's
+// library others have used is not the application's to know.
+func quotaExceeded(full *library.QuotaError) *wire.Error {
+	limit, used := fmt.Sprintf("%d files", full.Quota.Files), full.Used.Files
+	if full.InBytes {
+		limit, used = fmt.Sprintf("%d bytes", full.Quota.Bytes), full.Used.Bytes
+	}
+	message := fmt.Sprintf("There is no room for the file: the %s has a quota of %s, of which %d are used. "+
+		"The operator of this server can give it more", full.Kind, limit, used)
+	if full.Kind == library.LibraryQuota {
+		message = fmt.Sprintf("There is no room for the file: the person's library has a quota of %s. "+
+			"Push again when the operator of this server has given it more", limit)
+	}
+	return &wire.Error{Code: wire.CodeQuotaExceeded, Status: http.StatusInsufficientStorage, Message: message}
+}
+
+// storageQuotaExceeded refuses a file that does not fit into a storage.
+func storageQuotaExceeded(full *storage.QuotaError) *wire.Error {
+	message := fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", full.Used.Bytes,
+		full.Quota.Bytes)
+	if full.OfFiles {
+		message = fmt.Sprintf("The storage is full: it holds %d of %d files. Delete files first", full.Used.Files,
+			full.Quota.Files)
 	}
 	return &wire.Error{Code: wire.CodeQuotaExceeded, Status: http.StatusInsufficientStorage, Message: message}
 }

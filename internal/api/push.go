@@ -22,7 +22,7 @@ func (a *api) push(w http.ResponseWriter, r *http.Request, b *library.Bearer) er
 		return err
 	}
 	err = a.receive(r, b, func(ctx context.Context) error {
-		_, err := a.Files.Push(ctx, b, descriptor, r.Body)
+		_, err := a.Files.PushSized(ctx, b, descriptor, r.Body, r.ContentLength)
 		return err
 	})
 	if err != nil {

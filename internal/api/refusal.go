@@ -16,6 +16,7 @@ func wireError(err error) *wire.Error {
 	var refusal *library.Refusal
 	var e *wire.Error
 	var body *library.BodyError
+	var full *library.QuotaError
 	var fullStorage *storage.QuotaError
 	switch {
 	case errors.As(err, &refusal):
@@ -24,6 +25,8 @@ func wireError(err error) *wire.Error {
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
 		return serviceAuthorization()
+	case errors.As(err, &full):
+		return quotaExceeded(full).Because(err)
 	case errors.As(err, &fullStorage):
 		return storageQuotaExceeded(fullStorage).Because(err)
 	case errors.Is(err, storage.ErrNoConsent):

@@ -74,13 +74,12 @@ func (a *api) fail(w *httpserve.Writer, r *http.Request, err error) {
 	header.Set("X-Error-Code", string(answer.Code))
 	header.Set("X-Error-Message", headerText(answer.Message))
 	header.Set("X-Error-Reference", answer.Reference)
-	switch answer.Status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	switch {
+	case answer.Code == wire.CodeQuotaExceeded: // does not pass by itself
+	case answer.Status == http.StatusServiceUnavailable, answer.Status == http.StatusTooManyRequests:
 		header.Set("Retry-After", "1")
-	case http.StatusInsufficientStorage:
-		if answer.Code == wire.CodeStorageFull { // until the operator has freed some space
-			header.Set("Retry-After", "60")
-		}
+	case answer.Status == http.StatusInsufficientStorage: // until the operator has freed some space
+		header.Set("Retry-After", "60")
 	}
 	if isCloud(r.URL.Path) {
 		writeJSON(w, answer.Status, cloudError(answer))

@@ -134,9 +134,18 @@ var rules = []rule{
 		outside: []string{anyModule},
 	},
 	{
-		pkg:     "internal/catalogue",
-		why:     "the catalogue is data that the words of library and delivery describe",
-		imports: []string{"internal/library", "internal/delivery", "internal/fhir", "digime/wire"},
+		pkg:         "internal/sampledata",
+		why:         "invented data is the same whoever loads it and wherever it is stored",
+		imports:     []string{"digime/wire"},
+		notImported: web,
+		notLinked:   slices.Concat(sql, cloud, test),
+	},
+	{
+		pkg: "internal/catalogue",
+		why: "the catalogue is data that the words of library and delivery describe",
+		imports: []string{
+			"internal/library", "internal/delivery", "internal/fhir", "internal/sampledata", "digime/wire",
+		},
 		outside: []string{anyModule},
 	},
 	{

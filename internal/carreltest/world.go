@@ -124,7 +124,7 @@ func New(t testing.TB, options ...Option) *World {
 		w.Store,
 		w.Store,
 		now,
-		library.FileConfig{MaxSize: c.MaxFileSize},
+		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.Quotas, Log: c.Log},
 	)
 	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
 	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")

@@ -87,11 +87,16 @@ type Queued struct {
 }
 
 // Enqueue stores a resource for a destination and begins to send it, if there is a free slot. It
-// returns a [*library.Refusal] or [library.ErrBusy] if the resource is refused; then nothing is
-// stored.
+// returns a [*library.Refusal] or [library.ErrBusy] if the resource is refused, and an error that matches
+// [library.ErrStorageFull] if a disk is nearly full; then nothing is stored.
 func (q *Queue) Enqueue(ctx context.Context, to *Destination, r Resource) (*Queued, error) {
 	if version := to.connection.Source.Version; version != r.Version {
 		return nil, library.InvalidParameter("this provider takes FHIR " + string(version))
+	}
+	if q.config.Space != nil {
+		if err := q.config.Space.Check(); err != nil {
+			return nil, err
+		}
 	}
 	b, now := to.bearer, q.now()
 	d := Delivery{

@@ -1,6 +1,10 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"github.com/carrelhq/carrel/internal/library"
+)
 
 // QueueConfig has the timeouts and limits of a queue. Zero values become the defaults.
 type QueueConfig struct {
@@ -19,6 +23,8 @@ type QueueConfig struct {
 	// MaxAttempts is how many attempts this server makes at a time: 256 by default. At most a
 	// quarter of them go to one provider.
 	MaxAttempts int
+	// Space is asked before a resource is stored; nil for disks that are never full.
+	Space library.FreeSpace
 }
 
 func (c *QueueConfig) fill() {

@@ -77,6 +77,8 @@ type Checker struct {
 	Now     func() time.Time
 	// AllContents reads large contents as well; otherwise only their lengths are compared.
 	AllContents bool
+	// Recount makes the usage of a library right where it differs.
+	Recount bool
 	// Report is called with each fault.
 	Report func(fault string)
 	// More are further checks, of other packages.
@@ -94,6 +96,8 @@ type CheckSummary struct {
 	// length are compared.
 	Older  int
 	Faults int
+	// Recounted are the libraries whose usage was counted anew.
+	Recounted int
 	// NotAdopted says that no server of this version has started on the database yet, so that its
 	// libraries have no bindings.
 	NotAdopted bool
@@ -308,7 +312,14 @@ func (l *libraryCheck) checkUsage(ctx context.Context) error {
 		l.add("usage of application %s, contract %s: %d files with %d bytes are counted, and %d with %d are stored",
 			f.Application, f.Contract, f.Counted.Files, f.Counted.Bytes, f.Stored.Files, f.Stored.Bytes)
 	}
-	return err
+	if err != nil || len(faults) == 0 || !l.Recount {
+		return err
+	}
+	if err := l.Store.RecountUsage(ctx, l.id); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("recount usage: %w", err)
+	}
+	l.summary.Recounted++
+	return nil
 }
 
 // checkKey checks the binding of the library, and that there is a way to open it.

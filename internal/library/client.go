@@ -35,6 +35,8 @@ func (c Client) EventDetails() EventDetails {
 
 // ClientStore stores applications and contracts.
 type ClientStore interface {
+	// SumUsage is that of [UsageStore].
+	SumUsage(ctx context.Context, application wire.ApplicationID) ([]Usage, error)
 	// AddApplication returns ErrExists if the id is taken.
 	AddApplication(ctx context.Context, a Application) error
 	// AddContract returns ErrExists if the id is taken, by whichever application, and

@@ -94,6 +94,8 @@ type EventDetails struct {
 	// Metadata is the hash of what is stored in the clear about a file that has arrived, in
 	// hexadecimal, so that a change is seen without the key of the library.
 	Metadata string `json:"metadata,omitempty"`
+	// Quota is the one that left no room for a file.
+	Quota QuotaKind `json:"quota,omitempty"`
 }
 
 // Marshal returns the JSON text of the details, as it is stored and hashed.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -159,6 +160,19 @@ const InlineLimit = 64 << 10
 type FileConfig struct {
 	// MaxSize is the largest file that may be pushed, in bytes; 0 means no limit.
 	MaxSize int64
+	// Quotas bound what is stored.
+	Quotas QuotaConfig
+	// Space is asked before content is stored, and while it is; nil for disks that are never full.
+	Space FreeSpace
+	// Log gets a line when a quota refuses pushes; nil discards it.
+	Log *slog.Logger
+}
+
+// FreeSpace knows the disks on which content is stored. It is asked often.
+type FreeSpace interface {
+	// Check returns an error that matches [ErrStorageFull] if a disk has no more space than is reserved for what is
+	// not pushed.
+	Check() error
 }
 
 // Files manages what is in libraries.
@@ -171,6 +185,7 @@ type Files struct {
 	now      func() time.Time
 	config   FileConfig
 	buffers  sync.Pool
+	quotas   *quotaKeeper
 
 	searchBounds searchBounds
 }
@@ -193,6 +208,7 @@ func NewFiles(
 		events:   events,
 		now:      now,
 		config:   config,
+		quotas:   newQuotaKeeper(store, now, config),
 		buffers:  sync.Pool{New: func() any { return new([InlineLimit + 1]byte) }},
 
 		searchBounds: defaultSearchBounds,

@@ -323,7 +323,7 @@ func TestAttackFoundByCheckOfBoxes(t *testing.T) {
 		checks := func(all bool) (lines []string) {
 			t.Helper()
 			report := func(fault string) { lines = append(lines, fault) }
-			carreltest.Must(server.CheckStored(t.Context(), s.config, all, report))(t)
+			carreltest.Must(server.CheckStored(t.Context(), s.config, server.CheckOptions{AllContents: all}, report))(t)
 			return lines
 		}
 		if lines := checks(false); len(lines) > 0 {

@@ -21,10 +21,17 @@ import (
 // example because the disk is full.
 var ErrNotClosed = errors.New("the database was compared, and then not closed cleanly")
 
-// CheckStored compares what is stored with what the server has written, and calls report with each fault. If
-// allContents is set, it reads every large content, and otherwise only its length. Servers may run meanwhile. The
-// summary is valid also with an error that matches [ErrNotClosed].
-func CheckStored(ctx context.Context, c Config, allContents bool, report func(fault string)) (_ library.CheckSummary,
+// CheckOptions say what a check does beside comparing.
+type CheckOptions struct {
+	// AllContents reads every large content, and otherwise only its length.
+	AllContents bool
+	// Recount makes the usage of libraries right where it differs from their files.
+	Recount bool
+}
+
+// CheckStored compares what is stored with what the server has written, and calls report with each fault. Servers may
+// run meanwhile. The summary is valid also with an error that matches [ErrNotClosed].
+func CheckStored(ctx context.Context, c Config, o CheckOptions, report func(fault string)) (_ library.CheckSummary,
 	err error,
 ) {
 	if _, err := os.Stat(c.Blobs); err != nil && !errors.Is(err, fs.ErrPermission) { // OpenDisk would make it
@@ -47,15 +54,15 @@ func CheckStored(ctx context.Context, c Config, allContents bool, report func(fa
 		return library.CheckSummary{}, fmt.Errorf("open blobs: %w", err)
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
-	storages := &storage.Checker{Store: db, Blobs: blobs, Now: time.Now, AllContents: allContents}
+	storages := &storage.Checker{Store: db, Blobs: blobs, Now: time.Now, AllContents: o.AllContents}
 	checker := &library.Checker{
 		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}}, Keyring: ring,
-		Now: time.Now, AllContents: allContents, Report: report,
+		Now: time.Now, AllContents: o.AllContents, Recount: o.Recount, Report: report,
 		More: []func(context.Context, func(string)) error{
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
 			storages.Check,
 			func(ctx context.Context, report func(string)) error {
-				return checkAdoptedBoxes(ctx, ring, db, allContents, report)
+				return checkAdoptedBoxes(ctx, ring, db, o.AllContents, report)
 			},
 		},
 	}

@@ -4,11 +4,12 @@ package server
 
 import "golang.org/x/sys/unix"
 
-// freeSpace returns how many bytes the server's user may still write to the disk of a folder.
-func freeSpace(folder string) (uint64, error) {
+// diskSpace returns how many bytes the server's user may still write to the disk of a folder, and how large the disk is.
+func diskSpace(folder string) (free, total uint64, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(folder, &s); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil //nolint:unconvert // the types differ between systems
+	size := uint64(s.Bsize)                              //nolint:unconvert // the types differ between systems
+	return uint64(s.Bavail) * size, s.Blocks * size, nil //nolint:unconvert // the types differ between systems
 }

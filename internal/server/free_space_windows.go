@@ -2,13 +2,12 @@ package server
 
 import "golang.org/x/sys/windows"
 
-// freeSpace returns how many bytes the server's user may still write to the disk of a folder.
-func freeSpace(folder string) (uint64, error) {
+// diskSpace returns how many bytes the server's user may still write to the disk of a folder, and how large the disk is.
+func diskSpace(folder string) (free, total uint64, err error) {
 	path, err := windows.UTF16PtrFromString(folder)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var free uint64
-	err = windows.GetDiskFreeSpaceEx(path, &free, nil, nil)
-	return free, err
+	err = windows.GetDiskFreeSpaceEx(path, &free, &total, nil)
+	return free, total, err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -125,12 +124,8 @@ var errLowSpace = errors.New("the disk has little space left: free some on it")
 
 // checkSpace returns an error if one of the disks is nearly full. That of PostgreSQL is not known.
 func (s *Server) checkSpace() error {
-	folders := []string{s.config.Blobs}
-	if !s.db.Shared() {
-		folders = append(folders, filepath.Dir(s.config.Database))
-	}
-	for _, folder := range folders {
-		if free, err := freeSpace(folder); err == nil && free < minFree {
+	for _, folder := range s.folders() {
+		if free, _, err := diskSpace(folder); err == nil && free < minFree {
 			return errLowSpace
 		}
 	}

@@ -61,6 +61,15 @@ type Config struct {
 	StorageQuota storage.Quota
 	// CloudTokensOnce refuses a token of the file storage that was used before.
 	CloudTokensOnce bool
+	// Quotas bound what is stored.
+	Quotas library.QuotaConfig
+	// ApplicationPercent bounds what one application stores by a share of the disk of the large contents, where Quotas
+	// has no limit for it; zero for no such limit. See [Config.ApplicationFiles].
+	ApplicationPercent int64
+	// ApplicationFiles is whether ApplicationPercent bounds the number of files, too: each takes room for its metadata.
+	ApplicationFiles bool
+	// FreeSpaceReserve is what pushes leave free on the disks.
+	FreeSpaceReserve Reserve
 	// NoNewLibraries makes the server refuse to create libraries.
 	NoNewLibraries bool
 	// PasswordCost is the cost of hashing a new password; zero for the default.
@@ -200,7 +209,10 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
 			Issuer: c.PublicURL, Log: c.Log})
-	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now, library.FileConfig{MaxSize: c.MaxFileSize})
+	space := newSpaceMonitor(s.folders(), c.FreeSpaceReserve, c.Log)
+	c.Deliveries.Space = space
+	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now,
+		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.quotas(), Space: space, Log: c.Log})
 	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,
@@ -215,7 +227,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	)
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
 	s.Storages = storage.New(db, disk, s.Consents, c.Now,
-		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize})
+		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize, Space: space})
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk,
 		Owners: []library.ContentOwner{storage.Contents{Store: db}}, Now: c.Now, Log: c.Log}
 

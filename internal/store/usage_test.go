@@ -106,9 +106,6 @@ func TestAttackSpoiledUsage(t *testing.T) {
 				created_at) VALUES ($1, $1, 'a', 'c', '{}', 10, 1)`, owner); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := raw.Exec(`INSERT INTO chains (library_id, events) VALUES ($1, 1)`, owner); err == nil {
-				t.Log("a chain without a library")
-			}
 			if _, err := raw.Exec(`INSERT INTO usage (library_id, application_id, contract_id, files, bytes, refused_at)
 				VALUES ($1, 'a', 'c', $2, $2, 0), ($1, 'a', 'd', $2, $2, 0), ($1, 'a', 'e', $2, $2, 0)`,
 				owner, v); err != nil {

@@ -53,7 +53,7 @@ func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 			ui: u, consents: services.Consents, connections: services.Connections, deliveries: services.Deliveries,
 		},
 		Activity:     &Activity{ui: u, activity: services.Activity},
-		Settings:     &Settings{ui: u},
+		Settings:     &Settings{ui: u, files: services.Files},
 		Password:     &Password{ui: u, people: services.People, logins: logins},
 		RecoveryCode: &RecoveryCode{ui: u, people: services.People},
 		Deletion: &Deletion{

@@ -118,6 +118,7 @@ var eventKeys = map[library.EventKind]string{
 	library.EventFileAdded:       "event.file.added",
 	library.EventFileRead:        "event.file.read_one",
 	library.EventFileDownloaded:  "event.file.downloaded",
+	library.EventNoRoom:          "event.file.no_room",
 	library.EventConnected:       "event.account.connected",
 	library.EventNotConnected:    "event.account.refused",
 	library.EventAccountEnded:    "event.account.ended",
@@ -151,6 +152,8 @@ func eventText(t *ui.Texts, event library.Event, reads int) []ui.Span {
 		key = "event.file.read_many"
 	case event.Kind == library.EventDisconnected && details.Contract != "":
 		key = "event.account.removed_app" // by the application, not by the person
+	case event.Kind == library.EventNoRoom && details.Quota != library.LibraryQuota:
+		key = "event.file.no_room_app" // the application's own room, in all libraries
 	case event.Kind == library.EventTampered && details.File != "":
 		key = "event.library.tampered_file"
 	}

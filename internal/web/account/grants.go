@@ -332,7 +332,11 @@ func (h *Grants) notRevoked(w http.ResponseWriter, r *http.Request, page *revoke
 		return cause
 	}
 	h.ui.Log.ErrorContext(r.Context(), "grant not revoked", "error", cause)
-	page.Error, page.IsError = page.Texts.Text("revoke.error", "app", page.App), true
+	key := "revoke.error"
+	if errors.Is(cause, library.ErrStorageFull) {
+		key = "revoke.error_full"
+	}
+	page.Error, page.IsError = page.Texts.Text(key, "app", page.App), true
 	return h.ui.RenderFailure(w, cause, "revoke-grant", page)
 }
 

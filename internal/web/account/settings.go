@@ -9,7 +9,10 @@ import (
 )
 
 // Settings is the page of what a person can set: the language here, the rest on pages of its own.
-type Settings struct{ ui *ui.UI }
+type Settings struct {
+	ui    *ui.UI
+	files *library.Files
+}
 
 // settingsPage is the data of the page.
 type settingsPage struct {
@@ -19,12 +22,37 @@ type settingsPage struct {
 	CodeMadeAt time.Time
 	// Choices are the languages to choose from.
 	Choices []*ui.Texts
+	// Room says how much room the files take; empty without files. RoomOf are the applications that pushed them.
+	Room   string
+	RoomOf []roomOf
 }
+
+// roomOf is how much room the files of an application take.
+type roomOf struct{ Name, Size string }
 
 // Show shows the settings.
 func (h *Settings) Show(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
-	title := ui.BrowserOf(r).Texts.Text("settings.h1")
+	usage, err := h.files.Usage(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	texts := ui.BrowserOf(r).Texts
+	format := h.ui.Formatter(texts)
+	title := texts.Text("settings.h1")
+	room := ""
+	switch used := format.Size(usage.Bytes); {
+	case usage.Files == 0:
+	case usage.Quota.Bytes > 0:
+		room = texts.Text("settings.room_of", "used", used, "quota", format.Size(usage.Quota.Bytes))
+	default:
+		room = texts.Text("settings.room_used", "used", used)
+	}
+	applications := make([]roomOf, 0, len(usage.Applications))
+	for _, a := range usage.Applications {
+		applications = append(applications, roomOf{ui.CleanText(a.Application.Name), format.Size(a.Bytes)})
+	}
 	return h.ui.Render(w, http.StatusOK, "settings", &settingsPage{
+		Room: room, RoomOf: applications,
 		Page:      newAccountPage(h.ui, w, r, menuSettings, title),
 		Email:     in.Library.Email,
 		CodeSaved: in.Library.CodeSaved, CodeMadeAt: in.Library.CodeMadeAt,
