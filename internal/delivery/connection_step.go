@@ -15,6 +15,8 @@ type ConnectionQuery struct {
 	Push bool
 	// Source is the provider that the person has chosen; 0 before they have.
 	Source int
+	// Sample is the set of sample data to connect the source with; empty if the request names none.
+	Sample string
 	// AccountHandle names the account that a request of kind reauthorize is to connect
 	// again.
 	AccountHandle string
