@@ -17,8 +17,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// onBothDatabases runs a test in a world with each database.
-func onBothDatabases(t *testing.T, test func(t *testing.T, w *carreltest.World)) {
+// onEachDatabase runs a test in a world with each database.
+func onEachDatabase(t *testing.T, test func(t *testing.T, w *carreltest.World)) {
 	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
@@ -138,7 +138,7 @@ func idsOf(files []library.File) (ids []wire.FileName) {
 // TestOwnListPages: the pages joined are the whole list, in order and in both directions, also while files arrive.
 // What arrives during that is on a page at most once. The positions of an unfiltered page are right.
 func TestOwnListPages(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		const seed = 20261124
 		r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the test repeats it
 		for _, size := range []int{0, 1, 20, 21, 43} {
@@ -229,7 +229,7 @@ func isSubsequence(a, b []wire.FileName) bool {
 
 // TestOwnListApplications: the choice of applications has those that have pushed, and no other.
 func TestOwnListApplications(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		l := newOwnList(t, w, 3)
 		other := newOwnList(t, w, 1)
 		other.adds(t, 0, w.Clock.Now(), wire.RawMetadata{})
@@ -259,7 +259,7 @@ func TestOwnListApplications(t *testing.T) {
 
 // TestOwnListSearch: what the text is searched in, and that no encoding of it hides it.
 func TestOwnListSearch(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		l := newOwnList(t, w, 1)
 		l.adds(t, 0, w.Clock.Now(), wire.RawMetadata{
 			MIMEType: "application/PDF", Reference: []string{"hidden", `100% "Uitslag" \ bloed_`, "a\u2028b\nc"},
@@ -284,7 +284,7 @@ func TestOwnListSearch(t *testing.T) {
 // TestAttackCostlySearch: an application that has filled a library with files whose metadata is large and costly to
 // decode does not make a search for a page look at more than the bounds allow. The search goes on from there.
 func TestAttackCostlySearch(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		l := newOwnList(t, w, 1)
 		costly := wire.RawMetadata{Tags: []string{strings.Repeat(`"`, 3900)}}
 		size := len(must(library.EncodeMetadata(costly))(t))
@@ -333,7 +333,7 @@ func (c *countingStore) ListFiles(
 // TestOwnListReadsFewFiles: a page reads its own files and few others, wherever it is in the list and however long that
 // is, and a search as many as its bounds allow.
 func TestOwnListReadsFewFiles(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		l := newOwnList(t, w, 2)
 		l.grants[0].AddsFiles(25, time.Second, wire.RawMetadata{Tags: []string{"needle"}})
 		l.grants[1].AddsFiles(300, time.Second, wire.RawMetadata{Tags: []string{"hay"}})
@@ -379,7 +379,7 @@ func TestOwnListReadsFewFiles(t *testing.T) {
 // TestAttackPositions: a position that somebody else has made up shows a part of the person's own list, and no numbers
 // that contradict the page.
 func TestAttackPositions(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, w *carreltest.World) {
+	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		l, other := newOwnList(t, w, 2), newOwnList(t, w, 1)
 		for range 50 {
 			l.addsAny(t, rand.New(rand.NewPCG(1, 2)), w.Clock.Now()) //nolint:gosec // the test repeats it

@@ -90,7 +90,7 @@ func TestAttackFoundByCheck(t *testing.T) {
 			}, []string{"not the one that arrived"}, false},
 			"a row removed": {func(v *victim) {
 				k.changes(`DELETE FROM files WHERE id = $1`, v.large)
-			}, []string{"its row is gone"}, false},
+			}, []string{"2 with 10 are stored", "its row is gone"}, false},
 			"metadata changed": {func(v *victim) {
 				k.changes(`UPDATE files SET metadata = REPLACE(metadata, 'small', 'smell') WHERE id = $1`, v.small)
 			}, []string{"what is stored about it"}, false},
@@ -111,7 +111,7 @@ func TestAttackFoundByCheck(t *testing.T) {
 				k.changes(`INSERT INTO files (id, library_id, application_id, contract_id, metadata, size, created_at)
 					SELECT id || 'x', library_id, application_id, contract_id, metadata, size, created_at FROM files
 					WHERE id = $1`, v.small)
-			}, []string{"no line of its arrival"}, false},
+			}, []string{"4 with 327695 are stored", "no line of its arrival"}, false},
 			"another public key": {func(v *victim) {
 				k.changes(`UPDATE libraries SET public_key = $1 WHERE id = $2`,
 					carreltest.Must(seal.GenerateKey())(t).PublicKey().Bytes(), v.Library)

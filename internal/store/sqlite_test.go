@@ -81,6 +81,25 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 	}
 }
 
+// A page of a list is searched from its cursor on, and not from an end of the list: SQLite uses one bound of a kind in an
+// index, so that there is none but the cursor. The files of an application are searched in the index for them.
+func TestPagesBeginAtTheirCursor(t *testing.T) {
+	db, _, _ := openForWriting(t)
+	queries := generatedQueries(t)
+	for name, want := range map[string]string{
+		"listFilesAfter":               "files_of_library (library_id=? AND created_at>?)",
+		"listFilesBefore":              "files_of_library (library_id=? AND created_at<?)",
+		"listFilesOfApplicationAfter":  "files_of_application (library_id=? AND application_id=? AND created_at>?)",
+		"listFilesOfApplicationBefore": "files_of_application (library_id=? AND application_id=? AND created_at<?)",
+		"listDeliveries":               "deliveries_of_library (library_id=? AND created_at<?)",
+	} {
+		steps := planOf(t, db, name, queries[name], make([]any, 5))
+		if len(steps) != 1 || !strings.HasSuffix(steps[0], want) {
+			t.Errorf("%s: %q, want %s", name, steps, want)
+		}
+	}
+}
+
 // planOf is how SQLite would run a query, step by step.
 func planOf(t *testing.T, db *DB, name, query string, arguments []any) (steps []string) {
 	t.Helper()

@@ -96,11 +96,12 @@ FROM deliveries JOIN delivery_contents ON delivery_contents.delivery_id = delive
 -- name: HasDelivery :one
 SELECT CAST(EXISTS (SELECT 1 FROM deliveries WHERE id = $1) AS BOOLEAN) AS has;
 
--- What is no time is left out, since a page cannot begin after it.
+-- What is no time is left out, since a page cannot begin after it. Only the cursor bounds the column itself: SQLite would
+-- otherwise search from the newest.
 -- name: ListDeliveries :many
 SELECT * FROM deliveries
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
     AND (sqlc.arg(application_id) = '' OR application_id = sqlc.arg(application_id))
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 

@@ -12,17 +12,18 @@ SELECT * FROM files WHERE id = $1 AND library_id = $2;
 SELECT contents.* FROM contents JOIN files ON files.id = contents.file_id
 WHERE files.id = $1 AND files.library_id = $2;
 
--- SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it.
+-- SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it. Only the cursor
+-- bounds the column itself: SQLite would otherwise search from an end of the list.
 -- name: ListFilesAfter :many
 SELECT * FROM files
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) > (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at, id LIMIT sqlc.arg(lim);
 
 -- name: ListFilesBefore :many
 SELECT * FROM files
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 
 -- These two have an index of their own, so that a page of an application's files costs the same whoever else pushes.
@@ -30,14 +31,14 @@ ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 SELECT * FROM files
 WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
     AND (created_at, id) > (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at, id LIMIT sqlc.arg(lim);
 
 -- name: ListFilesOfApplicationBefore :many
 SELECT * FROM files
 WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
     AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 
 -- name: CountFiles :one

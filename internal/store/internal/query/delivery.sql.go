@@ -457,7 +457,7 @@ func (q *Queries) ListClaimable(ctx context.Context, now Number, lim int32) ([]s
 const listDeliveries = `-- name: ListDeliveries :many
 SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
     AND ($4 = '' OR application_id = $4)
 ORDER BY created_at DESC, id DESC LIMIT $5
 `
@@ -470,7 +470,8 @@ type ListDeliveriesParams struct {
 	Lim           int32
 }
 
-// What is no time is left out, since a page cannot begin after it.
+// What is no time is left out, since a page cannot begin after it. Only the cursor bounds the column itself: SQLite would
+// otherwise search from the newest.
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error) {
 	rows, err := q.query(ctx, q.listDeliveriesStmt, listDeliveries,
 		arg.LibraryID,

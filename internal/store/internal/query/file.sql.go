@@ -140,7 +140,7 @@ func (q *Queries) HasFile(ctx context.Context, iD wire.FileName, libraryID libra
 const listFilesAfter = `-- name: ListFilesAfter :many
 SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
 WHERE library_id = $1 AND (created_at, id) > ($2, CAST($3 AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at, id LIMIT $4
 `
 
@@ -151,7 +151,8 @@ type ListFilesAfterParams struct {
 	Lim       int32
 }
 
-// SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it.
+// SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it. Only the cursor
+// bounds the column itself: SQLite would otherwise search from an end of the list.
 func (q *Queries) ListFilesAfter(ctx context.Context, arg ListFilesAfterParams) ([]File, error) {
 	rows, err := q.query(ctx, q.listFilesAfterStmt, listFilesAfter,
 		arg.LibraryID,
@@ -191,7 +192,7 @@ func (q *Queries) ListFilesAfter(ctx context.Context, arg ListFilesAfterParams) 
 const listFilesBefore = `-- name: ListFilesBefore :many
 SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at DESC, id DESC LIMIT $4
 `
 
@@ -242,7 +243,7 @@ const listFilesOfApplicationAfter = `-- name: ListFilesOfApplicationAfter :many
 SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
 WHERE library_id = $1 AND application_id = $2
     AND (created_at, id) > ($3, CAST($4 AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at, id LIMIT $5
 `
 
@@ -296,7 +297,7 @@ const listFilesOfApplicationBefore = `-- name: ListFilesOfApplicationBefore :man
 SELECT id, library_id, application_id, contract_id, metadata, size, created_at FROM files
 WHERE library_id = $1 AND application_id = $2
     AND (created_at, id) < ($3, CAST($4 AS TEXT))
-    AND created_at BETWEEN 0 AND 253402300799999 AND CAST(created_at AS BIGINT) = created_at
+    AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
 ORDER BY created_at DESC, id DESC LIMIT $5
 `
 
