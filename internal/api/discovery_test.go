@@ -14,6 +14,7 @@ import (
 	"github.com/carrelhq/carrel/internal/api"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/sampledata"
 	"github.com/carrelhq/carrel/internal/server"
 )
 
@@ -24,7 +25,7 @@ func withCatalogue(t testing.TB) func(*server.Config) {
 		{"id":900201,"name":"Élan Ziekenhuis","reference":"elan","service":900002,"types":["pull","push"],
 			"provider":"fhir:elan","fhirVersion":"3.0"},
 		{"id":900206,"name":"Sample","reference":"sample","service":900002,"types":["pull"],
-			"publishedStatus":"sampledataonly","sampleDataSets":{"a":{"name":"A","description":""}}}
+			"publishedStatus":"sampledataonly","sampleData":"finance"}
 	]}`), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -53,10 +54,16 @@ func TestDiscovery(t *testing.T) {
 				}
 			}
 		}
-		for source, want := range map[string]string{"900206": `{"a":{"name":"A","description":""}}`, "900201": `{}`} {
-			a := w.mustSend(t, get("permission-access/sample/datasets/"+source, w.bearer(c, nil)), nil)
-			if string(a.body) != want {
-				t.Errorf("sample data sets of %s: %s", source, a.body)
+		for source, want := range map[string]int{"900206": len(sampledata.Sets("finance")), "900201": 0} {
+			var sets map[string]wire.SampleDataSet
+			w.mustSend(t, get("permission-access/sample/datasets/"+source, w.bearer(c, nil)), &sets)
+			if len(sets) != want || sets == nil {
+				t.Errorf("sample data sets of %s: %v", source, sets)
+			}
+			for id, s := range sets {
+				if _, ok := sampledata.Find("finance", id); !ok || s.Name == "" || s.Description == "" {
+					t.Errorf("sample data set %s: %+v", id, s)
+				}
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
 // ErrNotFound is returned if a source does not exist.
@@ -125,6 +126,26 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 	return s.toDelivery(), nil
 }
 
+// SampleSource returns a source to be connected with a set of sample data, as [delivery.SampleCatalogue] requires.
+// Without a set it is the one called default, for a source that has nothing but sample data. The errors are those of
+// Get.
+func (c *Catalogue) SampleSource(id int, set string) (delivery.Source, error) {
+	s, err := c.Get(id)
+	if err != nil {
+		return delivery.Source{}, err
+	}
+	if set == "" && s.Status == wire.SampleDataOnly {
+		set = "default"
+	}
+	if _, has := sampledata.Find(s.SampleData, set); !has || !s.Pull || !s.HasSampleData() {
+		return delivery.Source{}, fmt.Errorf("source %d has no such sample data: %w", id, ErrNotFound)
+	}
+	source := s.toDelivery()
+	source.Provider, source.Push, source.Version = "", false, ""
+	source.SampleData, source.SampleSet = s.SampleData, set
+	return source, nil
+}
+
 // Offers reports whether a person can connect a source for the purpose, to send to it or to collect from
 // it, and with the sample data set if one is named. Without a source it reports whether that is so of
 // any. It is false for a source of a list that is not available now.
@@ -133,7 +154,8 @@ func (c *Catalogue) Offers(source int, push bool, sample string) bool {
 		if push && !s.Push || !push && !s.Pull {
 			return false
 		}
-		if _, has := s.SampleDataSets[sample]; sample != "" {
+		if sample != "" {
+			_, has := sampledata.Find(s.SampleData, sample)
 			return has && s.HasSampleData()
 		}
 		return s.Connectable() || s.HasSampleData()
@@ -147,14 +169,18 @@ func (c *Catalogue) Offers(source int, push bool, sample string) bool {
 }
 
 // SampleDataSets returns the sample data sets that a source can be connected with, by
-// id. The map may be empty.
+// id. They are the sets of its collection in [sampledata], in English. The map may be empty.
 func (c *Catalogue) SampleDataSets(source int) (map[string]wire.SampleDataSet, error) {
 	s, err := c.Get(source)
 	if err != nil {
 		return nil, err
 	}
+	sets := map[string]wire.SampleDataSet{}
 	if !s.HasSampleData() {
-		return map[string]wire.SampleDataSet{}, nil
+		return sets, nil
 	}
-	return s.SampleDataSets, nil
+	for _, set := range sampledata.Sets(s.SampleData) {
+		sets[set.ID] = wire.SampleDataSet{Name: set.Name.EN, Description: set.Description.EN}
+	}
+	return sets, nil
 }

@@ -2,6 +2,8 @@ package catalogue
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -43,6 +45,9 @@ func newEntry(s Source) *entry {
 		switch i {
 		case fieldName:
 			b = appendWords(appendWords(b, s.Name), s.Detail)
+			for _, language := range slices.Sorted(maps.Keys(s.Names)) {
+				b = appendWords(b, s.Names[language])
+			}
 		case fieldAlias:
 			for _, a := range s.Alias {
 				b = appendWords(b, a)

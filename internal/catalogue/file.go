@@ -3,13 +3,17 @@ package catalogue
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
+	"golang.org/x/text/language"
+
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
+	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
 // file is the content of a catalogue's file. It has been checked, and names are replaced
@@ -66,28 +70,29 @@ type (
 		JSON            rawJSON `json:"json"`
 	}
 	sourceJSON struct {
-		ID               int                           `json:"id"`
-		Name             string                        `json:"name"`
-		Detail           string                        `json:"detail"`
-		Reference        string                        `json:"reference"`
-		Alias            []string                      `json:"alias"`
-		Abbreviation     string                        `json:"abbreviation"`
-		MedicalCenter    string                        `json:"medicalCenter"`
-		Practitioner     string                        `json:"practitioner"`
-		Address          Address                       `json:"address"`
-		Service          int                           `json:"service"`
-		Countries        []string                      `json:"countries"`
-		Platforms        []string                      `json:"platforms"`
-		Types            []string                      `json:"types"`
-		PublishedStatus  string                        `json:"publishedStatus"`
-		PublishedDate    string                        `json:"publishedDate"`
-		Logo             string                        `json:"logo"`
-		JSON             rawJSON                       `json:"json"`
-		Provider         string                        `json:"provider"`
-		FHIRVersion      string                        `json:"fhirVersion"`
-		DataTypes        []string                      `json:"dataTypes"`
-		OrganizationType string                        `json:"organizationType"`
-		SampleDataSets   map[string]wire.SampleDataSet `json:"sampleDataSets"`
+		ID               int               `json:"id"`
+		Name             string            `json:"name"`
+		Names            map[string]string `json:"names"`
+		Detail           string            `json:"detail"`
+		Reference        string            `json:"reference"`
+		Alias            []string          `json:"alias"`
+		Abbreviation     string            `json:"abbreviation"`
+		MedicalCenter    string            `json:"medicalCenter"`
+		Practitioner     string            `json:"practitioner"`
+		Address          Address           `json:"address"`
+		Service          int               `json:"service"`
+		Countries        []string          `json:"countries"`
+		Platforms        []string          `json:"platforms"`
+		Types            []string          `json:"types"`
+		PublishedStatus  string            `json:"publishedStatus"`
+		PublishedDate    string            `json:"publishedDate"`
+		Logo             string            `json:"logo"`
+		JSON             rawJSON           `json:"json"`
+		Provider         string            `json:"provider"`
+		FHIRVersion      string            `json:"fhirVersion"`
+		DataTypes        []string          `json:"dataTypes"`
+		OrganizationType string            `json:"organizationType"`
+		SampleData       string            `json:"sampleData"`
 	}
 )
 
@@ -228,10 +233,12 @@ func (f *file) readSources(k *checker, list []rawJSON, isDefault bool) {
 			k.addError(at+".service", "there is no service %d", v.Service)
 		}
 		k.checkIdentity(at, "sources", v.ID, v.Name)
+		k.checkNames(at, v.Names)
 		k.checkLogo(at, v.Logo)
 		s := Source{
 			ID:               v.ID,
 			Name:             v.Name,
+			Names:            v.Names,
 			Detail:           v.Detail,
 			Reference:        v.Reference,
 			Alias:            v.Alias,
@@ -248,7 +255,7 @@ func (f *file) readSources(k *checker, list []rawJSON, isDefault bool) {
 			Version:          fhir.Version(v.FHIRVersion),
 			DataTypes:        v.DataTypes,
 			OrganizationType: v.OrganizationType,
-			SampleDataSets:   v.SampleDataSets,
+			SampleData:       v.SampleData,
 		}
 		f.readPlaces(k, at, &s, v)
 		f.checkConnection(k, at, &s, v)
@@ -294,7 +301,7 @@ func (f *file) checkConnection(k *checker, at string, s *Source, v sourceJSON) {
 	if t := v.OrganizationType; t != "" && !slices.Contains(OrganizationTypes, t) {
 		k.addError(at+".organizationType", "there is no organisation type %q", t)
 	}
-	k.checkSampleData(at, s, v)
+	k.checkSampleData(at, s)
 	k.checkAuthorisation(at, s.JSON)
 }
 
@@ -331,14 +338,26 @@ func (k *checker) checkVersion(at string, s *Source, v sourceJSON) {
 	}
 }
 
-func (k *checker) checkSampleData(at string, s *Source, v sourceJSON) {
-	if s.Status == wire.SampleDataOnly && len(v.SampleDataSets) == 0 {
-		k.addError(at+".sampleDataSets", "is missing: without one the source cannot be connected")
-	}
-	for id := range v.SampleDataSets {
-		if !wire.ValidName(id) {
-			k.addError(at+".sampleDataSets", "the id %q is not of letters, digits, points, dashes and underscores", id)
+func (k *checker) checkSampleData(at string, s *Source) {
+	switch collections := sampledata.Collections(); {
+	case s.SampleData == "":
+		if s.Status == wire.SampleDataOnly {
+			k.addError(at+".sampleData", "is missing: without it the source cannot be connected")
 		}
+	case !slices.Contains(collections, s.SampleData):
+		k.addError(at+".sampleData", "is one of %s, not %q", strings.Join(collections, ", "), s.SampleData)
+	case !s.Pull:
+		k.addError(at+".sampleData", "is only for sources of the type pull")
+	}
+}
+
+// checkNames checks the translations of a name.
+func (k *checker) checkNames(at string, names map[string]string) {
+	for _, tag := range slices.Sorted(maps.Keys(names)) {
+		if _, err := language.Parse(tag); err != nil {
+			k.addError(at+".names", "there is no language %q", tag)
+		}
+		k.requireText(at+".names."+tag, names[tag])
 	}
 }
 

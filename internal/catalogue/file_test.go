@@ -37,8 +37,8 @@ func TestDefaultCatalogue(t *testing.T) {
 	}
 	for _, s := range a.Data {
 		sets, err := c.SampleDataSets(s.ID)
-		if err != nil || sets["default"].Name == "" || sets["test"].Name == "" {
-			t.Errorf("source %d: %v, %v", s.ID, sets, err)
+		if err != nil || sets["default"].Name == "" || sets["test"].Name == "" || !s.Onboardable {
+			t.Errorf("source %d: %+v, %v, %v", s.ID, s, sets, err)
 		}
 	}
 }
@@ -72,8 +72,11 @@ func TestFileErrors(t *testing.T) {
 		{source(`"logo":"http://x.example/a.png"`), "sources[0].logo is an address with https: or data:image/"},
 		{source(`"json":[]`), "sources[0].json is an object"},
 		{source(`"json":{"authorisation":{"type":"x"}}`), "sources[0].json.authorisation.type is saas, sdk or none"},
-		{source(`"publishedStatus":"sampledataonly"`), "sources[0].sampleDataSets is missing: "},
-		{source(`"sampleDataSets":{"a b":{}}`), `sources[0].sampleDataSets: the id "a b" is not of letters`},
+		{source(`"publishedStatus":"sampledataonly"`), "sources[0].sampleData is missing: "},
+		{source(`"sampleData":"weather"`), "sources[0].sampleData is one of medical, social, finance, fitness, " +
+			`entertainment, not "weather"`},
+		{source(`"names":{"dutch!":"Y"}`), `sources[0].names: there is no language "dutch!"`},
+		{source(`"names":{"nl":" "}`), "sources[0].names.nl is missing"},
 		{`{"sources":[{"id":900300,"name":"X","service":900002}]}`, "sources[0].types is missing: pull, push, or both"},
 		{`{"sources":[{"id":900300,"name":"X","service":900002,"types":["in"]}]}`,
 			`sources[0].types[0] is pull or push, not "in"`},
@@ -134,13 +137,13 @@ func TestSections(t *testing.T) {
 		name, file        string
 		sources, services []int
 	}{
-		{"nothing", `{}`, []int{900101, 900102}, nil},
+		{"nothing", `{}`, []int{900104, 900103, 900101, 900102, 16}, nil},
 		{"sources: no default ones", `{"sources":[{"id":900300,"name":"X","service":900004,"types":["pull"],` +
-			`"publishedStatus":"sampledataonly","sampleDataSets":{"a":{}}}]}`, []int{900300}, []int{900004}},
+			`"publishedStatus":"sampledataonly","sampleData":"social"}]}`, []int{900300}, []int{900004}},
 		{"no sources", `{"sources":[]}`, nil, nil},
 		{"services: no sources of other services", `{"services":[{"id":900003,"name":"Sample","category":1}]}`,
 			[]int{900101}, []int{900003}},
-		{"null counts as absent", `{"services":null,"sources":null,"directory":null}`, []int{900101, 900102}, nil},
+		{"null counts as absent", `{"services":null,"sources":null,"directory":null}`, []int{900104, 900103, 900101, 900102, 16}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := search(t, parse(t, tt.file), sample)

@@ -42,9 +42,8 @@ const operatorFile = `{
      "provider": "fhir:beta"},
     {"id": 900205, "name": "Gamma clinic", "reference": "gamma", "service": 900002, "types": ["pull"],
      "provider": "fhir:gamma", "publishedStatus": "pending"},
-    {"id": 900206, "name": "Sample clinic", "reference": "sample", "service": 900002, "types": ["pull",
-     "push"], "publishedStatus": "sampledataonly",
-     "sampleDataSets": {"default": {"name": "default", "description": ""}}},
+    {"id": 900206, "name": "Sample clinic", "names": {"nl": "Voorbeeldkliniek"}, "reference": "sample",
+     "service": 900002, "types": ["pull", "push"], "publishedStatus": "sampledataonly", "sampleData": "medical"},
     {"id": 2, "name": "Twitter", "reference": "twitter", "service": 3, "types": ["pull"]}
   ],
   "directory": {

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -14,6 +15,8 @@ import (
 type Source struct {
 	ID   int
 	Name string
+	// Names are translations of the name, by language, such as "nl". There may be none.
+	Names map[string]string
 	// Detail is the name of the provider's service, which distinguishes sources of the
 	// same name. It may be empty.
 	Detail string
@@ -56,9 +59,9 @@ type Source struct {
 	// choice of sources to some of the [DataTypes] and [OrganizationTypes].
 	DataTypes        []string
 	OrganizationType string
-	// SampleDataSets are sets of invented data that can be used instead of a person's
-	// data, by id.
-	SampleDataSets map[string]wire.SampleDataSet
+	// SampleData is the collection of [sampledata] that can be used instead of a person's
+	// data; empty if there is none.
+	SampleData string
 }
 
 // Address is the address of a provider; any part may be empty.
@@ -88,7 +91,15 @@ func (s *Source) Connectable() bool {
 // HasSampleData reports whether the source can be connected with sample data.
 func (s *Source) HasSampleData() bool {
 	return (s.Status == wire.Approved || s.Status == wire.SampleDataOnly) && s.Service.Status == wire.Approved &&
-		len(s.SampleDataSets) > 0
+		s.SampleData != ""
+}
+
+// TitleIn returns the title with the name in a language, if that is translated.
+func (s *Source) TitleIn(language string) string {
+	if name := s.Names[language]; name != "" {
+		return name + strings.TrimPrefix(s.Title, s.Name)
+	}
+	return s.Title
 }
 
 // Matches reports whether the source has one of the data types and is an organisation

@@ -2,6 +2,7 @@ package catalogue_test
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fhir"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
 func TestSource(t *testing.T) {
@@ -43,13 +45,63 @@ func TestSource(t *testing.T) {
 func TestSampleDataSets(t *testing.T) {
 	t.Parallel()
 	c := parse(t, operatorFile)
-	if sets, err := c.SampleDataSets(900206); err != nil || sets["default"].Name != "default" {
-		t.Errorf("%v, %v", sets, err)
+	// The sets that are listed are those that exist, and those that can be connected.
+	sets, err := c.SampleDataSets(900206)
+	if want := sampledata.Sets("medical"); err != nil || len(sets) != len(want) {
+		t.Errorf("%v, want %d, %v", sets, len(want), err)
+	}
+	for id, listed := range sets {
+		set, ok := sampledata.Find("medical", id)
+		if !ok || listed.Name != set.Name.EN || listed.Description != set.Description.EN ||
+			!c.Offers(900206, false, id) || c.Offers(900201, false, id) || c.Offers(900206, false, id+"x") {
+			t.Errorf("set %s: %+v", id, listed)
+		}
 	}
 	if sets, err := c.SampleDataSets(900201); err != nil || sets == nil || len(sets) != 0 {
 		t.Errorf("without: %v, %v", sets, err)
 	}
 	if _, err := c.SampleDataSets(77); !errors.Is(err, catalogue.ErrNotFound) {
 		t.Errorf("unknown: %v", err)
+	}
+}
+
+// Each collection of sample data belongs to a source of the default catalogue, in the category that it is about.
+func TestDefaultSampleSources(t *testing.T) {
+	t.Parallel()
+	c := parse(t, "")
+	want := map[string]string{
+		"medical": "Medical", "social": "Social", "finance": "Finance", "fitness": "Health & Fitness",
+		"entertainment": "Entertainment",
+	}
+	got := map[string]string{}
+	for _, found := range search(t, c, `{"query":{"filter":{"publishedStatus":["sampledataonly"]}}}`).Data {
+		s, err := c.Get(found.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[s.SampleData] = s.Service.Category.Name
+		if s.TitleIn("nl") == s.Title || s.TitleIn("en") != s.Title {
+			t.Errorf("source %d is %q in Dutch and %q in English", s.ID, s.TitleIn("nl"), s.TitleIn("en"))
+		}
+	}
+	if !maps.Equal(got, want) || len(want) != len(sampledata.Collections()) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	// Public example applications name this source, and this service in their scope.
+	if s, err := c.Get(16); err != nil || s.Service.ID != 19 || s.Service.Category.ID != 5 || s.Service.Name != "Spotify" {
+		t.Errorf("Spotify: %+v, %v", s, err)
+	}
+}
+
+// A person finds a source by its name in either language.
+func TestTranslatedName(t *testing.T) {
+	t.Parallel()
+	c := parse(t, operatorFile)
+	for _, text := range []string{"sample cl", "voorbeeldkl"} {
+		found, _, err := c.ListConnectable(catalogue.ConnectQuery{Text: text, Samples: true})
+		if err != nil || len(found) != 1 || found[0].TitleIn("nl") != "Voorbeeldkliniek" ||
+			found[0].TitleIn("en") != "Sample clinic" {
+			t.Errorf("%q: %+v, %v", text, found, err)
+		}
 	}
 }

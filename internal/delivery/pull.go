@@ -92,4 +92,3 @@ func (c *Connections) GetForFetch(ctx context.Context, owner library.ID, id wire
 	}
 	return connection, nil
 }
-

@@ -322,25 +322,56 @@ func ended(err error) error {
 	return err
 }
 
-// Request makes the accounts of a grant fetch, if there are any: those with the given ids, or all. It returns their ids.
-func (f *Fetcher) Request(
-	ctx context.Context, grant library.Grant, only []wire.AccountID, limit time.Duration,
-) ([]wire.AccountID, error) {
+// Request makes the accounts of a grant fetch, as far as a session's options ask for it.
+func (f *Fetcher) Request(ctx context.Context, grant library.Grant, options wire.SessionOptions) error {
+	return f.requestEach(ctx, grant, options, func(c delivery.Connection) bool {
+		only := sourceFetchFilter(options)
+		return len(only) == 0 || slices.Contains(only, c.ID)
+	})
+}
+
+// RequestSource makes the account of a grant at a source fetch, unless a session's options say not to.
+func (f *Fetcher) RequestSource(
+	ctx context.Context, grant library.Grant, source int, options wire.SessionOptions,
+) error {
+	return f.requestEach(ctx, grant, options, func(c delivery.Connection) bool { return c.Source.ID == source })
+}
+
+func (f *Fetcher) requestEach(
+	ctx context.Context, grant library.Grant, options wire.SessionOptions, asked func(delivery.Connection) bool,
+) error {
+	if !fetchesSources(options) {
+		return nil
+	}
 	list, err := f.connections.ListPull(ctx, grant.Library, grant.Application)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var ids []wire.AccountID
+	limit := time.Duration(0)
+	if options.Limits != nil {
+		limit = time.Duration(min(max(options.Limits.Duration.SourceFetch, 0), maxLimit)) * time.Second
+	}
 	for _, c := range list {
-		if c.Grant != grant.ID || len(only) > 0 && !slices.Contains(only, c.ID) {
+		if c.Grant != grant.ID || !asked(c) {
 			continue
 		}
 		if err := f.request(ctx, c, grant.Contract, limit); err != nil {
-			return nil, err
+			return err
 		}
-		ids = append(ids, c.ID)
 	}
-	return ids, nil
+	return nil
+}
+
+// maxLimit is the longest limit of a fetch that counts, in seconds.
+const maxLimit = 7 * 24 * 3600
+
+func fetchesSources(o wire.SessionOptions) bool { return o.SourceFetch == nil || *o.SourceFetch }
+
+func sourceFetchFilter(o wire.SessionOptions) []wire.AccountID {
+	if o.SourceFetchFilter == nil {
+		return nil
+	}
+	return o.SourceFetchFilter.Account.ID
 }
 
 func (f *Fetcher) request(
@@ -407,11 +438,7 @@ func (f *Fetcher) SessionStatus(
 	if err != nil {
 		return err
 	}
-	var only []wire.AccountID
-	if options.SourceFetchFilter != nil {
-		only = options.SourceFetchFilter.Account.ID
-	}
-	waits := options.SourceFetch == nil || *options.SourceFetch
+	only, waits := sourceFetchFilter(options), fetchesSources(options)
 	pending, running, partial := 0, 0, 0
 	for _, c := range accounts {
 		if c.Grant != b.Grant.ID || len(only) > 0 && !slices.Contains(only, c.ID) {

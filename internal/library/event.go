@@ -43,7 +43,7 @@ const (
 	EventDisconnected EventKind = "account.removed"
 	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
 	// use it.
-	EventNotAllowed   EventKind = "account.dropped"
+	EventNotAllowed EventKind = "account.dropped"
 	// EventCollected says how many files a fetch from a source has added or changed.
 	EventCollected    EventKind = "account.collected"
 	EventSentAccepted EventKind = "sent.accepted"

@@ -213,13 +213,13 @@ func newProviderRow(t *ui.Texts, source catalogue.Source) providerRow {
 			place = append(place, part)
 		}
 	}
-	return providerRow{ID: source.ID, Name: ui.CleanText(source.Title), Place: strings.Join(place, ", ")}
+	return providerRow{ID: source.ID, Name: ui.CleanText(source.TitleIn(t.Code)), Place: strings.Join(place, ", ")}
 }
 
 // providerName is the name of a provider that cannot be chosen.
 func (c *chooseProvider) providerName(t *ui.Texts, id int) string {
 	if source, err := c.catalogue.Get(id); err == nil && source.Push {
-		return ui.CleanText(source.Title)
+		return ui.CleanText(source.TitleIn(t.Code))
 	}
 	return t.Text("choose.unnamed")
 }
