@@ -23,6 +23,7 @@ CREATE TABLE fetches (
 CREATE INDEX fetches_of_library ON fetches (library_id, application_id);
 -- This holds only what has not ended.
 CREATE INDEX fetches_due ON fetches (next_at, account_id) WHERE state IN ('pending', 'running');
+CREATE INDEX fetches_under_way ON fetches (application_id, lease_until) WHERE state IN ('pending', 'running');
 
 -- What is special about a file that was fetched. No foreign keys, as in files.
 CREATE TABLE collected_files (
