@@ -14,8 +14,8 @@ import (
 // listPage is how many files are read from the store at a time.
 const listPage = 1000
 
-// SessionStatus returns the state of a session as a whole and of each of its accounts. Each state is
-// completed, because a session reads only what is in the library already.
+// SessionStatus returns the state of a session as a whole and of the accounts that stand for the person. Each state is
+// completed, because nothing is fetched for them; package fetch adds the accounts that are fetched from.
 func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileListStatus, error) {
 	accounts, err := f.accounts.ListAccounts(ctx, r.Bearer.Library.ID, r.Bearer.Client.Application.ID)
 	if err != nil {
