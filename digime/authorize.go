@@ -46,6 +46,9 @@ type AuthorizeOptions struct {
 	// Link adds the consent to the library that this token of another contract belongs to. Its access token may
 	// have expired, but must not be missing. The zero value links nothing.
 	Link UserAccessToken
+	// Storage is a storage that [Contract.CreateStorage] has made. With the person's consent it becomes theirs. If the
+	// application has a storage in their library already, that one stays: use [User.GetStorage] afterwards.
+	Storage StorageID
 	// Session says what the session of [Authorization.Session] reads. By default it reads all that the contract
 	// allows.
 	Session SessionOptions
@@ -92,7 +95,8 @@ type Authorization struct {
 // pass the query of the callback to its ParseCallback.
 //
 // [ErrInvalidRedirectURI] says that the redirect URL is not one of the contract's, and [ErrInvalidToken] that the token
-// of Link is revoked or belongs to another application. Authorize verifies that the server has signed its response
+// of Link is revoked or belongs to another application. [ErrNotFound] says that the server does not know the Storage, or
+// no longer. Authorize verifies that the server has signed its response
 // ([ErrBadSignature]).
 func (k *Contract) Authorize(ctx context.Context, o AuthorizeOptions) (Authorization, error) {
 	query, err := pageQuery(o)
@@ -102,6 +106,13 @@ func (k *Contract) Authorize(ctx context.Context, o AuthorizeOptions) (Authoriza
 	auth, code, err := k.preauthorize(ctx, o)
 	if err != nil {
 		return Authorization{}, fmt.Errorf("authorize: %w", err)
+	}
+	if o.Storage != "" {
+		handle, err := k.handle(ctx, wire.ReferenceStorage, string(o.Storage))
+		if err != nil {
+			return Authorization{}, fmt.Errorf("authorize: %w", err)
+		}
+		query.Set("storageRef", handle)
 	}
 	auth.URL = k.client.pageURL("authorize", code, query)
 	return auth, nil

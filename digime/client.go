@@ -18,6 +18,7 @@ const Version = "0.1.0"
 const (
 	digimeBase    = "https://api.digi.me/v1.7/"
 	digimeOnboard = "https://api.digi.me/apps/saas/"
+	digimeCloud   = "https://cloud.digi.me/v1/"
 )
 
 // A Client acts for one application at digi.me or at a Carrel. Create one with [New] and share it. Its
@@ -25,6 +26,7 @@ const (
 type Client struct {
 	application   ApplicationID
 	base, onboard *url.URL
+	cloud         *url.URL // of the file storage; nil if the options set other URLs and not this one
 
 	http      *http.Client
 	observe   func(context.Context, RequestEvent)
@@ -71,7 +73,11 @@ func New(applicationID string, options ...Option) (*Client, error) {
 func (c *Client) setDefaultURLs() error {
 	switch {
 	case c.base == nil && c.onboard == nil:
-		return errors.Join(WithBaseURL(digimeBase)(c), WithOnboardURL(digimeOnboard)(c))
+		cloud := digimeCloud
+		if c.cloud != nil {
+			cloud = c.cloud.String()
+		}
+		return errors.Join(WithBaseURL(digimeBase)(c), WithOnboardURL(digimeOnboard)(c), WithCloudURL(cloud)(c))
 	case c.onboard == nil:
 		return invalid("WithBaseURL without WithOnboardURL: people would be sent to digi.me")
 	case c.base == nil:

@@ -79,6 +79,8 @@ const (
 	CodeTooManyRequests            ErrorCode = "TooManyRequests"            // see [ErrTooManyRequests]
 	CodeServerBusy                 ErrorCode = "ServerBusy"                 // see [ErrServerBusy]
 	CodeQuotaExceeded              ErrorCode = "QuotaExceeded"              // see [ErrQuotaExceeded]
+	CodeStorageFull                ErrorCode = "StorageFull"                // see [ErrStorageFull]
+	CodeUnauthorized               ErrorCode = "Unauthorized"               // see [ErrUnauthorized]
 	CodeServiceAuthorization       ErrorCode = "ServiceAuthorizationError"  // see [ErrServiceAuthorization]
 	CodeProviderRefused            ErrorCode = "ProviderRefused"            // see [ErrProviderRefused]
 	CodeDeliveryUnknown            ErrorCode = "DeliveryUnknown"            // see [ErrDeliveryUnknown]
@@ -111,7 +113,7 @@ var (
 	ErrValidation error = &Error{Code: CodeValidationErrors}
 	// ErrReplayed: the server has seen the request before. Calls that may be repeated are repeated with a new nonce.
 	ErrReplayed error = &Error{Code: CodeInvalidRequest}
-	// ErrNotFound: there is no such session, file or account, or it belongs to someone else.
+	// ErrNotFound: there is no such session, file, account or storage, or it belongs to someone else.
 	ErrNotFound error = &Error{Code: CodeNotFound}
 	// ErrTooLarge: the content exceeds the server's limit.
 	ErrTooLarge error = &Error{Code: CodePayloadTooLarge}
@@ -119,10 +121,16 @@ var (
 	ErrTooManyRequests error = &Error{Code: CodeTooManyRequests}
 	// ErrServerBusy: the server has no capacity at the moment, and has done nothing.
 	ErrServerBusy error = &Error{Code: CodeServerBusy}
-	// ErrQuotaExceeded: the person's library, the application or the contract has no room left for the file; the
+	// ErrQuotaExceeded: the person's library, the application, the contract or the storage has no room left; the
 	// message says which. It does not pass by itself, so it does not match [ErrUnavailable]: keep the file, and ask the
 	// operator of the server for more room.
 	ErrQuotaExceeded error = &Error{Code: CodeQuotaExceeded}
+	// ErrStorageFull: the disks of the server are full at the moment, and it has stored nothing. It matches
+	// [ErrUnavailable].
+	ErrStorageFull error = &Error{Code: CodeStorageFull}
+	// ErrUnauthorized: the file storage has refused the signed token of a call of a [Storage], for which it says no
+	// more than the message. The key may not be the contract's, or the clock may be wrong by more than a minute.
+	ErrUnauthorized error = &Error{Code: CodeUnauthorized}
 	// ErrServiceAuthorization: a source or provider no longer accepts the server's access to one account. Send the
 	// person to [User.ReauthorizeAccount].
 	ErrServiceAuthorization error = &Error{Code: CodeServiceAuthorization}
@@ -154,8 +162,8 @@ var (
 	// [Contract.User].
 	ErrRevoked = errors.New("the consent was revoked: only a new consent helps")
 	// ErrUnavailable: the response has the status 429, 503 or 507, from the server or from a proxy before it. Try again
-	// later; the RetryAfter of the [*Error] says when, if it is known. It includes [ErrTooManyRequests] and
-	// [ErrServerBusy], and not [ErrQuotaExceeded].
+	// later; the RetryAfter of the [*Error] says when, if it is known. It includes [ErrTooManyRequests],
+	// [ErrServerBusy] and [ErrStorageFull], and not [ErrQuotaExceeded].
 	ErrUnavailable = errors.New("the server is not available at the moment")
 	// ErrStateMismatch: a callback does not have the state of the [Authorization]. Ignore the callback; somebody
 	// else may have sent the browser there.

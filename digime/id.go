@@ -17,6 +17,8 @@ type (
 	FileName string
 	// DeliveryID identifies a [Delivery].
 	DeliveryID string
+	// StorageID identifies a [Storage]. Only the application whose storage it is reaches it.
+	StorageID string
 )
 
 // The identifiers of the catalogue, which are numbers.

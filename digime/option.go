@@ -11,8 +11,9 @@ import (
 // An Option configures a [Client].
 type Option func(*Client) error
 
-// WithServer sets the public URL of a Carrel, such as https://library.example.org. The URLs of the API and of the
-// pages are v1.7/ and apps/saas/ below it. A URL that ends in /v1.7 is refused: it is not the public URL.
+// WithServer sets the public URL of a Carrel, such as https://library.example.org. The URLs of the API, of the pages
+// and of the file storage are v1.7/, apps/saas/ and cloud/v1/ below it. A URL that ends in /v1.7 is refused: it is not
+// the public URL.
 func WithServer(publicURL string) Option {
 	return func(c *Client) error {
 		root := strings.TrimRight(publicURL, "/")
@@ -22,7 +23,10 @@ func WithServer(publicURL string) Option {
 		if err := WithBaseURL(root + "/v1.7/")(c); err != nil {
 			return err
 		}
-		return WithOnboardURL(root + "/apps/saas/")(c)
+		if err := WithOnboardURL(root + "/apps/saas/")(c); err != nil {
+			return err
+		}
+		return WithCloudURL(root + "/cloud/v1/")(c)
 	}
 }
 
@@ -36,6 +40,11 @@ func WithBaseURL(u string) Option { return setURL(u, func(c *Client) **url.URL {
 func WithOnboardURL(u string) Option {
 	return setURL(u, func(c *Client) **url.URL { return &c.onboard })
 }
+
+// WithCloudURL sets the URL of the file storage, including its version. The default is https://cloud.digi.me/v1/, or
+// that of [WithServer]. A missing slash at the end is added. With [WithBaseURL] and without WithCloudURL the calls of a
+// [Storage] return [ErrValidation].
+func WithCloudURL(u string) Option { return setURL(u, func(c *Client) **url.URL { return &c.cloud }) }
 
 func setURL(text string, field func(*Client) **url.URL) Option {
 	return func(c *Client) error {

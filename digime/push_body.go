@@ -2,15 +2,20 @@ package digime
 
 import (
 	"context"
+	"crypto/rsa"
 	"io"
 	"sync"
+
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A pushBody lends the caller's data to the HTTP transport and can take it back. The transport continues to read after
 // an early response, and waits for a Read that has begun before it stops. It therefore reads from a pipe, which ends at
 // once, and a goroutine copies the data into the pipe.
 type pushBody struct {
-	data  io.Reader
+	data io.Reader
+	// copy writes the data, or its encrypted form, to the pipe.
+	copy  func(io.Writer, io.Reader) (int64, error)
 	start int64 // the offset of a Seeker; -1 for data that cannot be sent again
 
 	once  sync.Once // starts the reading, or prevents it
@@ -29,11 +34,20 @@ func newPushBody(ctx context.Context, data io.Reader) *pushBody {
 			start = at
 		}
 	}
-	return pushBodyAt(ctx, data, start)
+	return pushBodyAt(ctx, data, io.Copy, start)
 }
 
-func pushBodyAt(ctx context.Context, data io.Reader, start int64) *pushBody {
-	b := &pushBody{data: data, start: start, ended: make(chan struct{})}
+// newSealedBody returns a body that consists of the encrypted data. It is sent once.
+func newSealedBody(ctx context.Context, data io.Reader, key *rsa.PublicKey) *pushBody {
+	return pushBodyAt(ctx, data, func(w io.Writer, r io.Reader) (int64, error) {
+		return wire.SealEnvelope(w, key, r)
+	}, -1)
+}
+
+func pushBodyAt(
+	ctx context.Context, data io.Reader, copied func(io.Writer, io.Reader) (int64, error), start int64,
+) *pushBody {
+	b := &pushBody{data: data, copy: copied, start: start, ended: make(chan struct{})}
 	b.r, b.w = io.Pipe()
 	// The transport would close the body only after the Read that it waits for.
 	b.stop = context.AfterFunc(ctx, func() { _ = b.w.CloseWithError(ctx.Err()) })
@@ -47,7 +61,7 @@ func (b *pushBody) Read(p []byte) (int, error) {
 		b.begun = true
 		go func() {
 			defer close(b.ended)
-			_, err := io.Copy(b.w, b.data)
+			_, err := b.copy(b.w, b.data)
 			_ = b.w.CloseWithError(err) // never fails; nil is the end
 		}()
 	})
@@ -85,5 +99,5 @@ func (b *pushBody) again(ctx context.Context) (*pushBody, bool) {
 	case b.begun:
 		return nil, false
 	}
-	return pushBodyAt(ctx, b.data, b.start), true
+	return pushBodyAt(ctx, b.data, b.copy, b.start), true
 }

@@ -86,7 +86,7 @@ func (u *User) ReauthorizeAccount(
 	if err != nil {
 		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
 	}
-	handle, err := u.contract.accountHandle(ctx, account)
+	handle, err := u.contract.handle(ctx, wire.ReferenceAccount, string(account))
 	if err != nil {
 		return Authorization{}, fmt.Errorf("reauthorize account: %w", err)
 	}
@@ -96,12 +96,12 @@ func (u *User) ReauthorizeAccount(
 	return auth, nil
 }
 
-// accountHandle gets the opaque name by which a page finds the account.
-func (k *Contract) accountHandle(ctx context.Context, account AccountID) (string, error) {
+// handle gets the opaque name by which a page finds an account or a storage.
+func (k *Contract) handle(ctx context.Context, kind, id string) (string, error) {
 	var answer wire.ReferenceAnswer
 	err := k.callJSON(ctx, call{
 		method: http.MethodPost, path: literal("reference"),
-		body: jsonBody(wire.ReferenceRequest{Type: "accountId", Value: string(account)}),
+		body: jsonBody(wire.ReferenceRequest{Type: kind, Value: id}),
 	}, &answer)
 	if err == nil && answer.ID == "" {
 		err = missing("reference")

@@ -23,10 +23,12 @@ type call struct {
 	url    string // the whole address, in place of the path
 	// unsigned is set for the one call that needs no contract.
 	unsigned bool
-	claims   wire.RequestClaims // client, nonce and time are set at each attempt
-	header   map[string]string
-	body     []byte    // sent as JSON
-	stream   *pushBody // sent in chunks, once
+	// cloud is set for the calls of the file storage, which have a base URL and tokens of their own.
+	cloud  bool
+	claims wire.RequestClaims // client, nonce and time are set at each attempt
+	header map[string]string
+	body   []byte    // sent as JSON
+	stream *pushBody // sent in chunks, once
 	// errorLimit is the largest part of an error's body that is read, if it exceeds maxErrorBody.
 	errorLimit int64
 	// secrets are further texts, beside those of the claims, that no error may contain.
@@ -129,9 +131,9 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	case cl.body != nil:
 		body = bytes.NewReader(cl.body)
 	}
-	address := cl.url
-	if address == "" {
-		address = c.base.String() + cl.path.path
+	address, err := c.address(cl)
+	if err != nil {
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, cl.method, address, body)
 	if err != nil {
@@ -154,19 +156,44 @@ func (c *Client) request(ctx context.Context, contract *Contract, cl call) (*htt
 	if cl.unsigned {
 		return req, nil
 	}
-	claims := cl.claims
-	claims.ClientID = wire.ClientID{
-		Application: wire.ApplicationID(c.application), Contract: wire.ContractID(contract.id),
-	}.String()
-	claims.Nonce = wire.NewNonce()
-	claims.Timestamp = wire.MillisOf(c.now())
-	bearer, err := wire.Sign(contract.key, wire.Header{}, claims)
+	bearer, err := c.sign(contract, cl)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	return req, nil
 }
+
+// address returns the URL of a call.
+func (c *Client) address(cl call) (string, error) {
+	switch {
+	case cl.url != "":
+		return cl.url, nil
+	case !cl.cloud:
+		return c.base.String() + cl.path.path, nil
+	case c.cloud == nil:
+		return "", invalid("the URL of the file storage is not known: use WithServer or WithCloudURL")
+	}
+	return c.cloud.String() + cl.path.path, nil
+}
+
+// sign returns the token of one attempt.
+func (c *Client) sign(contract *Contract, cl call) (string, error) {
+	id := wire.ClientID{Application: wire.ApplicationID(c.application), Contract: wire.ContractID(contract.id)}
+	now := c.now()
+	if cl.cloud {
+		return wire.Sign(contract.key, wire.Header{Type: wire.TypeCloud, KeyID: wire.CloudKeyID(id)}, wire.CloudClaims{
+			Subject: id.Application, Issuer: id.Contract, Audience: wire.CloudAudience,
+			IssuedAt: wire.SecondsOf(now), ExpiresAt: wire.SecondsOf(now.Add(cloudTokenLife)),
+		})
+	}
+	claims := cl.claims
+	claims.ClientID, claims.Nonce, claims.Timestamp = id.String(), wire.NewNonce(), wire.MillisOf(now)
+	return wire.Sign(contract.key, wire.Header{}, claims)
+}
+
+// cloudTokenLife is the life of a token of the file storage, which is that of the public Node SDK.
+const cloudTokenLife = time.Minute
 
 // errReplay: the HTTP transport was about to send a request again over another connection, after the connection on
 // which it had sent it was closed.

@@ -23,7 +23,7 @@ func allCalls(ctx context.Context, t *testing.T, l testLibrary) calls {
 	all := calls{}
 	for _, some := range []calls{
 		contractCalls(ctx, l, l.read(t)), readerCalls(ctx, l, l.reader(t)), writerCalls(ctx, l.writer(t)),
-		sessionCalls(ctx, l.reader(t)), catalogueCalls(ctx, l.read(t)),
+		sessionCalls(ctx, l.reader(t)), catalogueCalls(ctx, l.read(t)), storageCalls(ctx, t, l),
 	} {
 		maps.Copy(all, some)
 	}
@@ -121,6 +121,19 @@ func catalogueCalls(ctx context.Context, read *digime.Contract) calls {
 		},
 		digimetest.EndpointSampleDataSets: func() error {
 			_, err := read.ListSampleDataSets(ctx, 900101)
+			return err
+		},
+	}
+}
+
+func storageCalls(ctx context.Context, t *testing.T, l testLibrary) calls {
+	s := l.storage(t)
+	upload(t, s, "file", "content")
+	return calls{
+		digimetest.EndpointStorage:     func() error { _, err := l.writer(t).GetStorage(ctx); return err },
+		digimetest.EndpointStorageFile: func() error { _, err := download(ctx, s, "file"); return err },
+		digimetest.EndpointStorageFolder: func() error {
+			_, err := s.ListFiles(ctx, digime.StorageListOptions{})
 			return err
 		},
 	}

@@ -23,6 +23,7 @@ type clientCmd struct {
 	Accounts     clientAccounts     `cmd:"" help:"List what the person has connected."`
 	PushProvider clientPushProvider `cmd:"" help:"Push a FHIR resource or Bundle to the person's provider."`
 	Deliveries   clientDeliveries   `cmd:"" help:"List what was pushed to providers, and how far it is."`
+	Storage      clientStorage      `cmd:"" help:"Keep files of the application's own for the person, encrypted."`
 	Reauthorize  clientReauthorize  `cmd:"" help:"Send the person to connect a provider again that does not let the server in any longer."`
 	Contract     clientContract     `cmd:"" help:"Show what the server knows of a contract."`
 }

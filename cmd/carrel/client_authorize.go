@@ -20,6 +20,7 @@ type clientAuthorize struct {
 	Callback   string        `help:"Callback on this machine; the credentials file's if missing. It must be one of the contract's."`
 	Link       string        `help:"Contract whose token names the person's library: the new consent joins it."`
 	SourceType string        `help:"What the person connects: a source to read from (pull) or a provider to push to (push)." enum:"pull,push" default:"pull"`
+	Storage    bool          `help:"Also ask for a storage, for files of the application's own: see carrel client storage."`
 	Service    int           `help:"Id of the one source to connect; the person chooses if missing."`
 	Locale     string        `help:"Language of the pages, such as nl; the browser's if missing."`
 	Wait       time.Duration `help:"How long to wait for the person." default:"10m"`
@@ -63,6 +64,13 @@ func (c *clientAuthorize) Run(ctx context.Context) error {
 		if options.Link, err = readToken(conn.tokens(id)); err != nil {
 			return fmt.Errorf("link: %w", err)
 		}
+	}
+	if c.Storage {
+		made, err := conn.contract.CreateStorage(ctx)
+		if err != nil {
+			return err
+		}
+		options.Storage = made.ID()
 	}
 	auth, err := conn.contract.Authorize(ctx, options)
 	if err != nil {

@@ -323,7 +323,7 @@ func TestNegativeSettings(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{
 		"access-token-lifetime=-1h", "refresh-token-lifetime=-1h", "delete-wait=-1s", "max-file-size=-1",
-		"storage-quota=-1", "storage-quota-files=-1",
+		"storage-quota-files=-1",
 		"delivery-timeout=-1s", "delivery-retry=-1s", "delivery-keep=-1h", "medmij-refresh=-1m",
 		"library-quota-files=-1", "application-quota-files=-1", "contract-quota-files=-1",
 	} {

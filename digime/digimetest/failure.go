@@ -11,7 +11,7 @@ import (
 	"github.com/carrelhq/carrel/digime"
 )
 
-// Endpoint is an endpoint of the API: its path below v1.7/, as [digime.RequestEvent] has it.
+// Endpoint is an endpoint of the API: its path below v1.7/ or cloud/v1/, as [digime.RequestEvent] has it.
 type Endpoint string
 
 // The endpoints, and the calls that use them.
@@ -22,7 +22,7 @@ const (
 	EndpointToken Endpoint = "oauth/token"
 	// EndpointTokenReference: Reauthorize, ReauthorizeAccount and OnboardService use it.
 	EndpointTokenReference Endpoint = "oauth/token/reference"
-	// EndpointAccountHandle: ReauthorizeAccount uses it.
+	// EndpointAccountHandle: ReauthorizeAccount uses it, and Authorize for a storage.
 	EndpointAccountHandle Endpoint = "reference"
 	// EndpointKeys: Each of the calls before uses it to verify the response.
 	EndpointKeys Endpoint = "jwks/oauth"
@@ -60,6 +60,12 @@ const (
 	EndpointPlatforms Endpoint = "discovery/platforms"
 	// EndpointSampleDataSets: ListSampleDataSets uses it.
 	EndpointSampleDataSets Endpoint = "permission-access/sample/datasets/{source}"
+	// EndpointStorage: CreateStorage and GetStorage use it.
+	EndpointStorage Endpoint = "storage"
+	// EndpointStorageFile: Upload, OpenFile and DeleteFile of a storage use it.
+	EndpointStorageFile Endpoint = "clouds/{storage}/files/apps/{application}/{file}"
+	// EndpointStorageFolder: ListFiles and DeleteFolder of a storage use it.
+	EndpointStorageFolder Endpoint = "clouds/{storage}/files/apps/{application}/{folder}/"
 )
 
 // A Failure replaces the response to one request. next makes the response that it replaces.
@@ -112,7 +118,7 @@ func Refuse(e digime.Error) Failure {
 	}
 	return Respond(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		writeError(w, &e)
+		writeErrorOf(w, r, &e)
 	})
 }
 

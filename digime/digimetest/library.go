@@ -46,6 +46,9 @@ type Library struct {
 	sources    []digime.Source
 	requests   []Request
 	failures   map[Endpoint][]Failure
+	storages   map[digime.StorageID]*storage
+	handles    map[string]digime.StorageID // of storages, for the page that asks for consent
+	current    digime.StorageID            // the storage in the library of the person, if any
 }
 
 // Contract is a contract of the application: the arguments of [digime.Client.ParseContract].
@@ -85,6 +88,8 @@ func NewLibrary() *Library {
 		accounts:      defaultAccounts(),
 		sources:       defaultSources(),
 		failures:      map[Endpoint][]Failure{},
+		storages:      map[digime.StorageID]*storage{},
+		handles:       map[string]digime.StorageID{},
 	}
 	l.mux = l.routes()
 	l.server = httptest.NewServer(l)

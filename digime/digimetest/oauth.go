@@ -1,6 +1,7 @@
 package digimetest
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -70,6 +71,9 @@ func (l *Library) answerPage(pageURL string, allow bool) (*url.URL, error) {
 		query.Set("success", "true")
 		query.Set("state", g.state)
 		query.Set("iss", l.URL)
+		if err := l.allowStorage(page.Query().Get("storageRef")); err != nil {
+			return nil, err
+		}
 		l.allow(query, g, page.Query().Get("sourceType"))
 	default:
 		query.Set("success", "false")
@@ -185,9 +189,21 @@ func (l *Library) tokenReference(w http.ResponseWriter, _ *http.Request, c calle
 	}, newSession())
 }
 
-func (l *Library) accountHandle(w http.ResponseWriter, _ *http.Request, c caller) error {
+// accountHandle gives a handle of an account or a storage.
+func (l *Library) accountHandle(w http.ResponseWriter, r *http.Request, c caller) error {
 	if c.claims.AccessToken != "" {
 		return validation("a reference belongs to nobody")
+	}
+	var body wire.ReferenceRequest
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return validation("reference")
+	}
+	if body.Type == wire.ReferenceStorage {
+		handle, ok := l.storageHandle(digime.StorageID(body.Value))
+		if !ok {
+			return notFound("Storage")
+		}
+		return writeJSON(w, http.StatusOK, wire.ReferenceAnswer{ID: handle})
 	}
 	return writeJSON(w, http.StatusOK, wire.ReferenceAnswer{ID: "reference-1"})
 }

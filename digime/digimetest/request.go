@@ -50,8 +50,13 @@ func (l *Library) Requests(endpoint Endpoint) []Request {
 func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, pattern := l.mux.Handler(r)
 	_, path, _ := strings.Cut(pattern, " ")
-	endpoint, _ := strings.CutPrefix(path, "/v1.7/")
-	if endpoint == path {
+	endpoint, ok := strings.CutPrefix(path, "/v1.7/")
+	switch {
+	case isCloud(r) && strings.HasSuffix(r.URL.Path, "/"):
+		endpoint = string(EndpointStorageFolder)
+	case isCloud(r):
+		endpoint = string(EndpointStorageFile)
+	case !ok:
 		endpoint = ""
 	}
 	l.record(Endpoint(endpoint), r)
@@ -131,6 +136,15 @@ func (l *Library) authorized(handle handler) http.HandlerFunc {
 		}
 		return handle(w, r, c)
 	})
+}
+
+// writeErrorOf writes an error in the form that the request's part of the protocol has.
+func writeErrorOf(w http.ResponseWriter, r *http.Request, err error) {
+	if isCloud(r) {
+		writeCloudError(w, err)
+		return
+	}
+	writeError(w, err)
 }
 
 // verify checks the signature, the time and the nonce of a request.

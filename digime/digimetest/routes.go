@@ -46,6 +46,14 @@ func (l *Library) routes() *http.ServeMux {
 	handle("POST", EndpointCountries, l.signed(l.listCountries))
 	handle("POST", EndpointPlatforms, l.signed(l.listPlatforms))
 	handle("GET", EndpointSampleDataSets, l.signed(l.listSampleDataSets))
+	handle("POST", EndpointStorage, l.signed(l.createStorage))
+	handle("GET", EndpointStorage, l.authorized(l.userStorage))
+	l.endpoints = append(l.endpoints, EndpointStorageFile, EndpointStorageFolder)
+	for method, h := range map[string]cloudHandler{
+		"GET": l.readStorage, "POST": l.uploadToStorage, "DELETE": l.deleteFromStorage,
+	} {
+		mux.HandleFunc(method+" "+cloudBase+"clouds/{storage}/files/apps/{application}/{path...}", l.cloud(h))
+	}
 	return mux
 }
 
@@ -304,6 +312,8 @@ func (l *Library) deleteUser(w http.ResponseWriter, _ *http.Request, _ caller) e
 	l.mu.Lock()
 	l.revoke()
 	l.files, l.accounts, l.deliveries = nil, nil, nil
+	delete(l.storages, l.current)
+	l.current = ""
 	l.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -28,8 +28,8 @@ type Storage struct {
 
 // The types of a [ReferenceRequest].
 const (
-	ReferenceAccount = "accountId"
-	ReferenceStorage = "cloudId"
+	ReferenceAccount = "accountId" // the id of an account
+	ReferenceStorage = "cloudId"   // the id of a storage
 )
 
 // StorageUpload is the response of an upload.

@@ -108,14 +108,16 @@ func TestAttackUsageChanged(t *testing.T) {
 		g := anna.Allows(k.Application().Contract(library.Write))
 		carreltest.Must(g.Pushes("letter", []byte("Dear Anna")))(t)
 		for _, change := range []string{
-			`UPDATE usage SET files = -3`, `UPDATE usage SET bytes = bytes + 1`, `UPDATE usage SET contract_id = 'none'`,
+			`UPDATE usage SET files = -3`, `UPDATE usage SET bytes = bytes + 1`,
+			`UPDATE usage SET contract_id = 'none'`,
 			`DELETE FROM usage`, `UPDATE usage SET bytes = 4611686018427387904, files = 4611686018427387904`,
 		} {
 			k.changes(change)
 			var lines []string
 			report := func(fault string) { lines = append(lines, fault) }
 			carreltest.Must(server.CheckStored(t.Context(), k.config, server.CheckOptions{Recount: true}, report))(t)
-			if len(lines) == 0 || !strings.Contains(lines[0], "library "+string(anna.Library)+": usage of application") {
+			named := "library " + string(anna.Library) + ": usage of application"
+			if len(lines) == 0 || !strings.Contains(lines[0], named) {
 				t.Errorf("%s: the check says %q", change, lines)
 			}
 			lines = nil

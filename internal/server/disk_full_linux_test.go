@@ -236,7 +236,8 @@ func TestAttackNearlyFullDisk(t *testing.T) {
 			free()
 			time.Sleep(1100 * time.Millisecond)
 			user = w.Visitor().Allows(writes)
-			if err := errors.Join(push(strings.NewReader("text")), push(bytes.NewReader(make([]byte, mebibyte)))); err != nil {
+			err := errors.Join(push(strings.NewReader("text")), push(bytes.NewReader(make([]byte, mebibyte))))
+			if err != nil {
 				t.Errorf("with space again: %v", err)
 			}
 		})

@@ -10,8 +10,8 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Reserve is how much of a disk pushes leave free, so that people can sign in, revoke and delete when it is nearly full.
-// If it has both bytes and a share, the smaller holds, but no less than what [Server] wants to be ready. The zero
+// Reserve is how much of a disk pushes leave free, so that people can sign in, revoke and delete when it is nearly
+// full. If it has both bytes and a share, the smaller holds, but no less than what [Server] wants to be ready. The zero
 // Reserve reserves nothing.
 type Reserve struct {
 	Bytes   int64
@@ -20,7 +20,9 @@ type Reserve struct {
 
 // of returns the bytes to leave free on a disk.
 func (r Reserve) of(total uint64) uint64 {
-	switch bytes, share := uint64(max(r.Bytes, 0)), total/100*uint64(max(r.Percent, 0)); { //nolint:gosec // not negative
+	bytes := uint64(max(r.Bytes, 0))                 //nolint:gosec // not negative
+	share := total / 100 * uint64(max(r.Percent, 0)) //nolint:gosec // not negative
+	switch {
 	case r.Bytes > 0 && r.Percent > 0:
 		return max(min(bytes, share), minFree)
 	case r.Percent > 0:
@@ -54,7 +56,7 @@ func (c Config) quotas() library.QuotaConfig {
 			"--application-quota a size", "error", err)
 		return q
 	}
-	share := int64(total/100) * c.ApplicationPercent //nolint:gosec // no disk has so many bytes
+	share := int64(total/100) * c.ApplicationPercent
 	if q.Application.Bytes == 0 {
 		q.Application.Bytes = share
 	}

@@ -2,7 +2,8 @@ package server
 
 import "golang.org/x/sys/windows"
 
-// diskSpace returns how many bytes the server's user may still write to the disk of a folder, and how large the disk is.
+// diskSpace returns how many bytes the server's user may still write to the disk of a folder, and how many the disk
+// has.
 func diskSpace(folder string) (free, total uint64, err error) {
 	path, err := windows.UTF16PtrFromString(folder)
 	if err != nil {

@@ -414,7 +414,8 @@ func TestAttackSecondAdoption(t *testing.T) {
 		o.change(t, `INSERT INTO adoptions SELECT * FROM removed WHERE id = 2`)
 		refused("the oldest record removed")
 		var lines []string
-		_, err := server.CheckStored(t.Context(), o.config, server.CheckOptions{}, func(fault string) { lines = append(lines, fault) })
+		_, err := server.CheckStored(t.Context(), o.config, server.CheckOptions{},
+			func(fault string) { lines = append(lines, fault) })
 		if err != nil || !strings.Contains(strings.Join(lines, "\n"), "the record of an adoption is gone") {
 			t.Errorf("the check says %q, %v", lines, err)
 		}
