@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/storage"
@@ -29,6 +30,7 @@ type Config struct {
 	// Connections and Deliveries are those at providers. Browsers come back from there to [ProviderReturnPath].
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	Fetches     *fetch.Fetcher
 	// Storages are the files that applications keep for people.
 	Storages *storage.Storages
 	// Catalogue is what people choose providers from.
@@ -99,11 +101,12 @@ type route struct {
 func routes(u *ui.UI, c Config) []route {
 	signIn := signin.New(u, c.People)
 	onboardingPages := onboarding.New(u, signIn, onboarding.Services{
-		Consents: c.Consents, Connections: c.Connections, Catalogue: c.Catalogue, DeleteWait: c.DeleteWait,
+		Consents: c.Consents, Connections: c.Connections, Fetches: c.Fetches, Catalogue: c.Catalogue, DeleteWait: c.DeleteWait,
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
-		Connections: c.Connections, Deliveries: c.Deliveries, Storages: c.Storages, DeleteWait: c.DeleteWait,
+		Connections: c.Connections, Deliveries: c.Deliveries, Fetches: c.Fetches, Storages: c.Storages,
+		DeleteWait: c.DeleteWait,
 	})
 	referencePages := reference.New(u)
 	return []route{
@@ -152,6 +155,7 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /grants/app/{application}/storage", signIn.RequireReady(accountPages.Grants.PostDeleteStorage)},
 		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
 		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
+		{"POST /accounts/{account}/fetch", signIn.RequireReady(accountPages.Connections.PostFetch)},
 		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},
 		{"GET /activity", signIn.RequireReady(accountPages.Activity.List)},
 		{"GET /activity/checkpoint", signIn.RequireReady(accountPages.Activity.SaveCheckpoint)},
