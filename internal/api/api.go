@@ -15,6 +15,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/storage"
@@ -33,6 +34,8 @@ type Config struct {
 	// Connections and Deliveries are the accounts at providers and what is sent there.
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	// Fetches fetches from the sources that people have connected.
+	Fetches *fetch.Fetcher
 	// Storages are the files that applications keep for people.
 	Storages *storage.Storages
 	// CloudTokensOnce refuses a token of the file storage that was used before. Otherwise one can be used again for the

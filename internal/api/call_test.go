@@ -17,6 +17,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/openapi/openapitest"
 )
 
 // claims of a signed request; nil takes out one that would be there.
@@ -74,15 +75,16 @@ func (w *world) push(k *carreltest.Grant, bearer string, content io.Reader) requ
 		header: http.Header{"Filedescriptor": {w.descriptor(k.Contract, letter)}}, body: io.MultiReader(content)}
 }
 
-// client counts the connections that it had to make.
+// client counts the connections that it had to make. It holds every answer to the description of the protocol.
 type client struct {
+	t     testing.TB
 	w     *world
 	http  *http.Client
 	dials atomic.Int64
 }
 
-func newClient(w *world) *client {
-	c := &client{w: w}
+func newClient(t testing.TB, w *world) *client {
+	c := &client{t: t, w: w}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		c.dials.Add(1)
 		return new(net.Dialer).DialContext(ctx, network, address)
@@ -130,7 +132,18 @@ func (w *world) try(ctx context.Context, r request) (answer, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
+	if err == nil {
+		w.client.compare(openapitest.Answer{Method: r.method, Path: q.URL.EscapedPath(), Status: resp.StatusCode,
+			Header: resp.Header, Body: body})
+	}
 	return answer{resp, body}, err
+}
+
+// compare compares an answer with the description of the protocol.
+func (c *client) compare(a openapitest.Answer) {
+	if err := openapitest.Check(a); err != nil {
+		c.t.Errorf("docs/openapi.json: %v", err)
+	}
 }
 
 // mustSend makes a call that is to succeed, and reads its JSON answer.

@@ -47,7 +47,7 @@ func (a *api) file(w http.ResponseWriter, r *http.Request, s *library.ReadSessio
 
 // fileHeader sets the headers of a file.
 func fileHeader(w http.ResponseWriter, file library.File) error {
-	metadata, err := wire.FileMetadata{Raw: &file.Metadata}.EncodeHeader()
+	metadata, err := headerMetadata(file).EncodeHeader()
 	if err != nil {
 		return err
 	}
@@ -58,4 +58,12 @@ func fileHeader(w http.ResponseWriter, file library.File) error {
 	h.Set("Last-Modified", file.CreatedAt.UTC().Format(http.TimeFormat))
 	h.Set("Cache-Control", "no-store")
 	return nil
+}
+
+// headerMetadata is what a reader gets of a file's metadata.
+func headerMetadata(file library.File) wire.FileMetadata {
+	if file.Collected != nil && file.Collected.Mapped != nil {
+		return wire.FileMetadata{Mapped: file.Collected.Mapped}
+	}
+	return wire.FileMetadata{Raw: &file.Metadata}
 }

@@ -22,6 +22,9 @@ func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer)
 	if err != nil {
 		return err
 	}
+	if err := a.Fetches.Request(r.Context(), b.Grant, body.SessionOptions); err != nil {
+		return err
+	}
 	writeJSON(w, http.StatusOK, wire.TriggerAnswer{Session: session})
 	return nil
 }
@@ -30,6 +33,9 @@ func (a *api) trigger(w http.ResponseWriter, r *http.Request, b *library.Bearer)
 // library may have a million files.
 func (a *api) fileList(w http.ResponseWriter, r *http.Request, s *library.ReadSession) error {
 	status, err := a.Files.SessionStatus(r.Context(), s)
+	if err == nil {
+		err = a.Fetches.SessionStatus(r.Context(), s, &status)
+	}
 	if err != nil {
 		return err
 	}

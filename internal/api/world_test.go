@@ -36,7 +36,7 @@ func newProviderWorld(t testing.TB, options ...carreltest.Option) *world {
 func worldOf(t testing.TB, served *carreltest.World) *world {
 	t.Helper()
 	w := &world{World: served, address: strings.TrimPrefix(served.URL, "http://")}
-	w.client = newClient(w)
+	w.client = newClient(t, w)
 	t.Cleanup(w.client.hangUp)
 	application := func(id wire.ApplicationID) *carreltest.Application {
 		return w.Application(func(a *library.Application) { a.ID, a.Name = id, "The "+string(id) })

@@ -38,7 +38,7 @@ var (
 	web   = []string{"net/http"}
 	sql   = []string{"database/sql", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}
 	cloud = []string{"github.com/minio/minio-go/v7", "github.com/aws/aws-sdk-go-v2", "cloud.google.com/go"}
-	test  = append([]string{"testing", "net/http/httptest"}, testOnly...)
+	test  = append([]string{"testing", "net/http/httptest", "github.com/santhosh-tekuri/jsonschema/v6"}, testOnly...)
 
 	// testOnly are our packages that only tests import, beside those named …test.
 	testOnly = []string{module + "/internal/testenv", module + "/digime/internal/recorded"}
@@ -106,6 +106,28 @@ var rules = []rule{
 		notLinked:   slices.Concat(sql, cloud),
 	},
 	{
+		pkg:         "internal/fetch",
+		why:         "fetches use the rules of libraries and the accounts of deliveries, and know no HTTP and no store",
+		imports:     []string{"internal/library", "internal/delivery", "digime/wire"},
+		notImported: web,
+		notLinked:   slices.Concat(sql, cloud),
+	},
+	{
+		pkg:         "internal/fetch/samplesource",
+		why:         "sample data is fetched as that of any other source",
+		imports:     []string{"internal/fetch", "internal/delivery", "internal/sampledata", "digime/wire"},
+		notImported: web,
+		notLinked:   slices.Concat(sql, cloud),
+	},
+	{
+		pkg: "internal/fetch/fetchtest",
+		why: "a conformance suite knows the interfaces that it tests and no implementation",
+		imports: []string{
+			"internal/fetch", "internal/delivery", "internal/delivery/deliverytest", "internal/library",
+			"internal/library/librarytest", "internal/seal", "digime/wire",
+		},
+	},
+	{
 		pkg:         "internal/storage",
 		why:         "storages use the rules of libraries, and know no HTTP and no store",
 		imports:     []string{"internal/library", "digime/wire"},
@@ -152,7 +174,7 @@ var rules = []rule{
 		pkg: "internal/store",
 		why: "a store answers the interfaces of the domain and decides nothing by itself",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+			"internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/seal", "digime/wire",
 		},
 		outside: []string{anyModule},
 	},
@@ -187,10 +209,29 @@ var rules = []rule{
 		pkg: "internal/api",
 		why: "a handler decodes, asks the library and encodes; where things lie is not its business",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+			"internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/seal", "digime/wire",
 			"internal/fhir", "internal/catalogue", "internal/httpserve",
 		},
 		outside: []string{anyModule},
+	},
+	{
+		pkg: "docs",
+		why: "documents depend on nothing",
+	},
+	{
+		pkg: "internal/openapi",
+		why: "a description of an API is read without the API",
+	},
+	{
+		pkg:     "internal/openapi/openapitest",
+		why:     "it compares answers with the description, whoever has answered",
+		imports: []string{"internal/openapi", "docs"},
+		outside: []string{"github.com/santhosh-tekuri/jsonschema/v6"},
+	},
+	{
+		pkg:     "internal/web/reference",
+		why:     "what developers read is the description alone, and not what the code says",
+		imports: []string{"internal/web/ui", "internal/openapi", "docs"},
 	},
 	{
 		pkg:     "internal/web/ui",
@@ -208,7 +249,7 @@ var rules = []rule{
 		pkg: "internal/web/onboarding",
 		why: "an application's request leads to no page of a person's own",
 		imports: []string{
-			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/seal",
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/fetch", "internal/seal",
 			"digime/wire", "internal/catalogue",
 		},
 		outside: []string{anyModule},
@@ -217,7 +258,7 @@ var rules = []rule{
 		pkg: "internal/web/account",
 		why: "a person's own pages know no application's request",
 		imports: []string{
-			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/storage",
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/fetch", "internal/storage",
 			"digime/wire",
 		},
 		outside: []string{anyModule},
@@ -226,7 +267,7 @@ var rules = []rule{
 		pkg: "internal/web",
 		why: "a page asks the library; where things lie is not its business",
 		imports: []string{
-			"internal/httpserve", "internal/library", "internal/delivery", "internal/storage", "internal/catalogue",
+			"internal/httpserve", "internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/catalogue",
 		},
 		outside: []string{anyModule},
 	},
@@ -243,7 +284,7 @@ var rules = []rule{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/storage", "internal/seal", "digime/wire",
+			"internal/library", "internal/delivery", "internal/fetch", "internal/fetch/samplesource", "internal/storage", "internal/seal", "digime/wire",
 			"internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
 			"internal/provider/smart",
@@ -255,7 +296,7 @@ var rules = []rule{
 		pkg: "internal/carreltest",
 		why: "it gives tests a whole world, so it knows every part of it, and only tests know it",
 		imports: []string{
-			"internal/server", "internal/library", "internal/delivery", "internal/storage", "internal/seal",
+			"internal/server", "internal/library", "internal/delivery", "internal/fetch", "internal/fetch/samplesource", "internal/storage", "internal/seal",
 			"internal/store", "internal/store/storetest", "internal/testenv", "internal/blob",
 			"internal/catalogue", "internal/fhir", "internal/provider/medmij", "internal/simulator", "internal/demo",
 			"digime", "digime/wire",

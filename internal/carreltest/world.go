@@ -13,6 +13,8 @@ import (
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
+	"github.com/carrelhq/carrel/internal/fetch/samplesource"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -37,6 +39,7 @@ type World struct {
 	Activity    *library.Activity
 	Connections *delivery.Connections
 	Queue       *delivery.Queue
+	Fetches     *fetch.Fetcher
 	Storages    *storage.Storages
 
 	// These are nil in a world of [Serve].
@@ -140,6 +143,8 @@ func New(t testing.TB, options ...Option) *World {
 	w.Connections = delivery.NewConnections(w.Store, w.Store, w.Consents, w.Catalogue, w.Provider, boxes, integrity,
 		now, c.PublicURL+returnPath)
 	w.Queue = w.NewQueue(c.Deliveries)
+	w.Fetches = fetch.New(w.Store, w.Connections, library.NewCollector(w.Files, w.Consents),
+		samplesource.Source{Now: now, Speed: c.SampleDataSpeed}, now, c.Fetches, c.Log)
 	return w
 }
 
@@ -216,6 +221,7 @@ func (w *World) serve(l net.Listener, c server.Config) {
 	})
 	w.Clients, w.People, w.Consents, w.Files = w.Server.Clients, w.Server.People, w.Server.Consents, w.Server.Files
 	w.Connections, w.Queue = w.Server.Connections, w.Server.Deliveries
+	w.Fetches = w.Server.Fetches
 	w.Activity, w.Storages = w.Server.Activity, w.Server.Storages
 }
 

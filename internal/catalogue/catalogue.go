@@ -126,6 +126,26 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 	return s.toDelivery(), nil
 }
 
+// SampleSource returns a source to be connected with a set of sample data, as [delivery.SampleCatalogue] requires.
+// Without a set it is the one called default, for a source that has nothing but sample data. The errors are those of
+// Get.
+func (c *Catalogue) SampleSource(id int, set string) (delivery.Source, error) {
+	s, err := c.Get(id)
+	if err != nil {
+		return delivery.Source{}, err
+	}
+	if set == "" && s.Status == wire.SampleDataOnly {
+		set = "default"
+	}
+	if _, has := sampledata.Find(s.SampleData, set); !has || !s.Pull || !s.HasSampleData() {
+		return delivery.Source{}, fmt.Errorf("source %d has no such sample data: %w", id, ErrNotFound)
+	}
+	source := s.toDelivery()
+	source.Provider, source.Push, source.Version = "", false, ""
+	source.SampleData, source.SampleSet = s.SampleData, set
+	return source, nil
+}
+
 // Offers reports whether a person can connect a source for the purpose, to send to it or to collect from
 // it, and with the sample data set if one is named. Without a source it reports whether that is so of
 // any. It is false for a source of a list that is not available now.

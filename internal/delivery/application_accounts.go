@@ -33,10 +33,15 @@ func (c *Connections) onWire(connection Connection) wire.Account {
 	if status.Authorized && !connection.AccessUntil.IsZero() {
 		status.ExpiresAt = wire.MillisOf(connection.AccessUntil)
 	}
+	kind := wire.AccountTypePush
+	if source.IsPull() {
+		kind = wire.AccountTypeUser
+	}
 	return wire.Account{
 		ID:                       connection.ID,
 		Reference:                string(connection.Reference),
-		Type:                     wire.AccountTypePush,
+		Type:                     kind,
+		Sample:                   source.SampleSet != "",
 		CreatedDate:              wire.MillisOf(connection.CreatedAt),
 		UpdatedDate:              wire.MillisOf(connection.UpdatedAt),
 		ServiceGroupID:           source.GroupID,

@@ -15,6 +15,8 @@ type ConnectionQuery struct {
 	Push bool
 	// Source is the provider that the person has chosen; 0 before they have.
 	Source int
+	// Sample is the set of sample data to connect the source with; empty if the request names none.
+	Sample string
 	// AccountHandle names the account that a request of kind reauthorize is to connect
 	// again.
 	AccountHandle string
@@ -33,6 +35,8 @@ type ConnectionStep struct {
 	Provider string
 	// Unavailable says that the chosen source cannot be connected now.
 	Unavailable bool
+	// Sample says that the source is connected with sample data, for which the person goes nowhere.
+	Sample bool
 }
 
 // Target is what a person wants to connect: a source, or an account once more.
@@ -46,6 +50,8 @@ type Target struct {
 //	user-reauth         nothing
 //	reauthorize         the account that the reference names; nothing if that is the account
 //	                    that stands for the person
+//	onboard             sample data, if the query asks for that and the contract reads from sources;
+//	                    a request for consent connects that with the person's yes
 //	authorize, onboard  a provider, if the query asks for one, the contract writes, and there
 //	                    is any provider to choose
 //
@@ -68,6 +74,12 @@ func (c *Connections) ConnectionStep(
 	case library.ReauthorizeRequest:
 		return c.reconnectStep(ctx, s, r, q)
 	case library.AuthorizeRequest, library.OnboardRequest:
+		if source, err := c.FindSample(r, q); err == nil && r.Kind == library.OnboardRequest {
+			target := Target{Source: q.Source}
+			return ConnectionStep{Required: true, Sample: true, Target: target, Provider: source.Name}, nil
+		} else if err != nil && !errors.Is(err, library.ErrNotFound) {
+			return ConnectionStep{}, err
+		}
 		return c.connectStep(r, q)
 	}
 	return ConnectionStep{}, nil

@@ -17,6 +17,10 @@ type Source struct {
 	Push    bool         `json:"push,omitempty"`
 	Version fhir.Version `json:"version,omitempty"`
 
+	// SampleData and SampleSet name the invented data that an account with it is fetched from.
+	SampleData string `json:"sampleData,omitempty"`
+	SampleSet  string `json:"sampleSet,omitempty"`
+
 	ServiceID        int    `json:"serviceId"`
 	ServiceName      string `json:"serviceName"`
 	ServiceReference string `json:"serviceReference,omitempty"`

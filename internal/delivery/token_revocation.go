@@ -73,6 +73,9 @@ func (c *Connections) revokeTokens(ctx context.Context, connection Connection) e
 	if err != nil {
 		return c.recordTampering(ctx, err, connection.Library)
 	}
+	if stored.Source.IsPull() {
+		return nil // sample data has no tokens
+	}
 	ctx, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
 	err = c.providers.RevokeTokens(ctx, stored.Source.Provider, ProviderTokens{

@@ -37,6 +37,8 @@ type CheckStore interface {
 	ListLibraryIDs(ctx context.Context, after ID, limit int) ([]ID, error)
 	// GetStoredFile returns ErrNotFound if the library has no such file.
 	GetStoredFile(ctx context.Context, library ID, id wire.FileName) (StoredFile, error)
+	// GetCollected is that of [CollectedStore].
+	GetCollected(ctx context.Context, id ID, file wire.FileName) (StoredCollected, error)
 	ListFileIDs(ctx context.Context, library ID, after wire.FileName, limit int) ([]wire.FileName, error)
 	// CountEventsBeforeFirst counts the library's events whose Seq is below 1.
 	CountEventsBeforeFirst(ctx context.Context, id ID) (int64, error)
@@ -525,6 +527,29 @@ func (l *libraryCheck) checkBlob(ctx context.Context, file StoredFile, arrival E
 	return nil
 }
 
+// checkCollected checks a file without a line of its arrival: it must have been fetched from a source.
+func (l *libraryCheck) checkCollected(ctx context.Context, id wire.FileName) error {
+	file, err := l.Store.GetStoredFile(ctx, l.id, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	stored, err := l.Store.GetCollected(ctx, l.id, id)
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return err
+	case err != nil || !file.IsCollected():
+		l.add("file %s: the activity has no line of its arrival", id)
+	case !l.integrity.isCollectedBound(file.File, file.Inline, stored.Binding):
+		l.add("file %s: it is not what was fetched from its source", id)
+	default:
+		l.summary.Files++
+	}
+	return nil
+}
+
 // findStrangers finds the files without a line of their arrival. It runs only if there are some.
 func (l *libraryCheck) findStrangers(ctx context.Context) error {
 	arrived := map[wire.FileName]bool{}
@@ -547,9 +572,9 @@ func (l *libraryCheck) findStrangers(ctx context.Context) error {
 		return l.Store.ListFileIDs(ctx, l.id, after, limit)
 	}
 	return eachID(ctx, list, func(id wire.FileName) error {
-		if !arrived[id] {
-			l.add("file %s: the activity has no line of its arrival", id)
+		if arrived[id] {
+			return nil
 		}
-		return nil
+		return l.checkCollected(ctx, id)
 	})
 }

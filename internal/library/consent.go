@@ -320,6 +320,15 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 	return r.completedURL(), nil
 }
 
+// SessionOptions returns what the session of a request asks for; nothing if it has none any more.
+func (c *Consents) SessionOptions(ctx context.Context, r *PendingRequest) wire.SessionOptions {
+	session, err := c.store.GetSession(ctx, r.Session)
+	if err != nil {
+		return wire.SessionOptions{}
+	}
+	return session.Options
+}
+
 // sealToActiveGrant finds the active grant of the request's contract and, if the contract reads,
 // seals the library's private key to the request's session: the person allowed the reading when
 // they gave that grant. It returns nothing if there is no such grant, ErrNotFound if the operator has

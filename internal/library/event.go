@@ -43,7 +43,9 @@ const (
 	EventDisconnected EventKind = "account.removed"
 	// EventNotAllowed says that an account that had been connected was removed, because no application was allowed to
 	// use it.
-	EventNotAllowed   EventKind = "account.dropped"
+	EventNotAllowed EventKind = "account.dropped"
+	// EventCollected says how many files a fetch from a source has added or changed.
+	EventCollected    EventKind = "account.collected"
 	EventSentAccepted EventKind = "sent.accepted"
 	EventSentRefused  EventKind = "sent.refused"
 	EventSentUnknown  EventKind = "sent.unknown"
@@ -86,6 +88,8 @@ type EventDetails struct {
 	Account         wire.AccountID     `json:"account,omitempty"`
 	Provider        string             `json:"provider,omitempty"`
 	Delivery        DeliveryID         `json:"delivery,omitempty"`
+	// Files is how many files a fetch has added or changed.
+	Files int `json:"files,omitempty"`
 	// Types are the types of the resources of a delivery.
 	Types []string `json:"types,omitempty"`
 	// Ciphertext is the SHA-256 of the sealed content of a file that has arrived, in hexadecimal.

@@ -50,6 +50,8 @@ type File struct {
 	Metadata wire.RawMetadata
 	// MetadataJSON is the text of Metadata as it is stored: see [EncodeMetadata].
 	MetadataJSON string
+	// Collected says where the file was fetched; nil for one that was pushed. It is part of MetadataJSON.
+	Collected *Collected
 	// Size is the number of bytes that were pushed.
 	Size      int64
 	CreatedAt time.Time
@@ -58,6 +60,14 @@ type File struct {
 // Decoded returns the file with the Metadata of its MetadataJSON. Text that does not decode counts as no metadata:
 // somebody else has changed the row, which keeps nobody from the rest of it.
 func (f File) Decoded() File {
+	if f.IsCollected() {
+		var c collectedMetadata
+		if json.Unmarshal([]byte(f.MetadataJSON), &c) != nil || c.Collected == nil {
+			c = collectedMetadata{Collected: &Collected{}}
+		}
+		f.Metadata, f.Collected = c.Raw, c.Collected
+		return f
+	}
 	var m wire.RawMetadata
 	if json.Unmarshal([]byte(f.MetadataJSON), &m) != nil {
 		m = wire.RawMetadata{}
@@ -96,6 +106,7 @@ type Content struct {
 // FileStore stores files: their metadata, and their content if it is small.
 type FileStore interface {
 	UsageStore
+	CollectedStore
 	// AddFile adds a file, its content and its event, counts it in the usage, marks the grant as used at the
 	// event's time unless it was used within the minute before, and uses the nonce up, if one is given.
 	// It returns ErrReplayed if the nonce was used before, ErrNotFound if the grant has been

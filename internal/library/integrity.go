@@ -65,6 +65,8 @@ const (
 	purposeCheckpoint     = "carrel event checkpoint"
 	purposeChainEnd       = "carrel end of activity"
 	purposeGrant          = "carrel grant"
+	purposeCollected      = "carrel file from a source"
+	purposeFingerprint    = "carrel content from a source"
 )
 
 // BindSecret returns the binding of a token or code that is given out for a library: a MAC of the

@@ -19,6 +19,9 @@ type Scope struct {
 	Own bool `json:"own,omitempty"`
 	// Filter narrows raw files by their metadata.
 	Filter *wire.MetadataFilter `json:"filter,omitempty"`
+	// ServiceGroups and TimeRanges narrow mapped files; empty means all.
+	ServiceGroups []wire.ServiceGroup `json:"serviceGroups,omitempty"`
+	TimeRanges    []wire.TimeRange    `json:"timeRanges,omitempty"`
 }
 
 // sessionScope is what a session may read: what its contract allows and the session asks for.
@@ -28,13 +31,16 @@ type sessionScope struct {
 	criteria []wire.Criterion
 	// narrowed says that the session has criteria: a file must meet one of them.
 	narrowed bool
-	now      time.Time
+	// mapped is what the session asks for of mapped files.
+	mapped wire.Scope
+	now    time.Time
 }
 
 func (r *ReadSession) scope(now time.Time) sessionScope {
 	s := sessionScope{contract: r.Bearer.Client.Contract.Scope, reader: r.Bearer.Client.Application.ID, now: now}
 	if asked := r.Session.Options.Scope; asked != nil {
 		s.criteria, s.narrowed = asked.Criteria, len(asked.Criteria) > 0
+		s.mapped = *asked
 	}
 	return s
 }
@@ -53,8 +59,11 @@ func (s sessionScope) needsMetadata() bool {
 		slices.ContainsFunc(s.criteria, func(c wire.Criterion) bool { return c.Metadata != nil })
 }
 
-// includes reports whether the session may read a pushed file.
+// includes reports whether the session may read a file.
 func (s sessionScope) includes(f File) bool {
+	if f.IsCollected() {
+		return s.includesCollected(f)
+	}
 	if !s.contract.Raw || s.contract.Own && f.Application != s.reader {
 		return false
 	}

@@ -14,8 +14,8 @@ import (
 // listPage is how many files are read from the store at a time.
 const listPage = 1000
 
-// SessionStatus returns the state of a session as a whole and of each of its accounts. Each state is
-// completed, because a session reads only what is in the library already.
+// SessionStatus returns the state of a session as a whole and of the accounts that stand for the person. Each state is
+// completed, because nothing is fetched for them; package fetch adds the accounts that are fetched from.
 func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileListStatus, error) {
 	accounts, err := f.accounts.ListAccounts(ctx, r.Bearer.Library.ID, r.Bearer.Client.Application.ID)
 	if err != nil {
@@ -35,8 +35,14 @@ func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileLis
 // an error.
 func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEntry) error) error {
 	scope := r.scope(f.now())
+	if err := f.listCollected(ctx, r.Bearer.Library.ID, scope, yield); err != nil || !scope.contract.Raw {
+		return err
+	}
 	needsMetadata := scope.needsMetadata()
 	return f.walk(ctx, r.Bearer.Library.ID, scope.list(), func(file File) error {
+		if file.IsCollected() {
+			return nil // they are in the other list
+		}
 		if needsMetadata {
 			file = file.Decoded()
 		}
@@ -108,6 +114,15 @@ func (f *Files) open(
 	content, err := f.store.GetContent(ctx, file.Library, file.ID)
 	if err != nil {
 		return nil, fmt.Errorf("get content of file %s: %w", file.ID, err)
+	}
+	if file.IsCollected() {
+		stored, err := f.store.GetCollected(ctx, file.Library, file.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, fmt.Errorf("get binding of file %s: %w", file.ID, err)
+		}
+		if err != nil || !integrity.isCollectedBound(file, content.Inline, stored.Binding) {
+			return nil, integrity.tamperedFile(ctx, file, "it is not what was fetched from its source")
+		}
 	}
 	binding := content.Format.binding(file)
 	key, err := private.OpenFileKey(binding, content.Key)

@@ -20,6 +20,8 @@ import (
 	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
+	"github.com/carrelhq/carrel/internal/fetch/samplesource"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/provider/medmij"
@@ -88,6 +90,10 @@ type Config struct {
 	LoopbackProviders bool
 	// Deliveries has the timeouts and limits of deliveries to providers.
 	Deliveries delivery.QueueConfig
+	// Fetches has the limits of fetches from sources.
+	Fetches fetch.Config
+	// SampleDataSpeed divides the delays of sample data; zero means 1.
+	SampleDataSpeed float64
 	// IdleTimeout is how long a request may make no progress; zero for [httpserve.DefaultIdleTimeout].
 	IdleTimeout time.Duration
 	// MaxConnections and MaxConnectionsPerAddress bound the connections; zero for defaults that depend on how many
@@ -114,6 +120,7 @@ type Server struct {
 
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	Fetches     *fetch.Fetcher
 
 	// Handler handles all requests.
 	Handler http.Handler
@@ -226,6 +233,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		c.PublicURL+web.ProviderReturnPath,
 	)
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
+	s.Fetches = fetch.New(db, s.Connections, library.NewCollector(s.Files, s.Consents),
+		samplesource.Source{Now: c.Now, Speed: c.SampleDataSpeed}, c.Now, c.Fetches, c.Log)
 	s.Storages = storage.New(db, disk, s.Consents, c.Now,
 		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize, Space: space})
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk,
@@ -234,11 +243,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.maxConnections, s.maxPerAddress = connectionLimits(c, maxOpenFiles())
 	requests := httpserve.NewRequestLimit(s.maxPerAddress)
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
-		Connections: s.Connections, Deliveries: s.Deliveries, Catalogue: sources, Signer: signer,
+		Connections: s.Connections, Deliveries: s.Deliveries, Fetches: s.Fetches, Catalogue: sources, Signer: signer,
 		Storages: s.Storages, CloudTokensOnce: c.CloudTokensOnce,
 		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
-		Connections: s.Connections, Deliveries: s.Deliveries, Storages: s.Storages, Catalogue: sources,
+		Connections: s.Connections, Deliveries: s.Deliveries, Fetches: s.Fetches, Storages: s.Storages, Catalogue: sources,
 		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Requests: requests,
 		IdleTimeout: c.IdleTimeout, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(protocol, pages, public.Scheme == "https")
@@ -359,6 +368,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 		})
 	}
 	s.wait.Go(func() { s.Deliveries.Run(ctx) })
+	s.wait.Go(func() { s.Fetches.Run(ctx) })
 	for _, run := range s.providers.run {
 		s.wait.Go(func() { run(ctx) })
 	}

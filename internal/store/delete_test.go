@@ -11,6 +11,7 @@ import (
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/seal"
@@ -105,8 +106,31 @@ func fillLibrary(t *testing.T, db *store.DB, now time.Time) (id library.ID, word
 		}
 	}
 	stored := fillStorage(t, db, g, now)
+	fillFetch(t, db, g, connected, now)
 	return g.Library, []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject,
 		string(connected.ID), string(stored)}
+}
+
+// fillFetch gives the library of a grant a fetch from an account, and a file that it has stored.
+func fillFetch(t *testing.T, db *store.DB, g library.Grant, from delivery.Connection, now time.Time) {
+	t.Helper()
+	ctx := t.Context()
+	err := db.RequestFetch(ctx, fetch.Fetch{Account: from.ID, Library: g.Library, Application: g.Application,
+		Contract: g.Contract, Grant: g.ID, CreatedAt: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held, err := db.ClaimFetches(ctx, "lease", now, now.Add(time.Minute), 1, 1); err != nil || len(held) != 1 {
+		t.Fatalf("claimed %+v, %v", held, err)
+	}
+	file := librarytest.NewFile(g, now)
+	file.File.Collected = &library.Collected{Account: from.ID, Key: "key"}
+	step := fetch.Step{Account: from.ID, Lease: "lease", Now: now, Position: "1"}
+	err = db.StoreItem(ctx, step, &library.CollectedFile{File: file.File, Content: file.Content, Grant: g.ID,
+		Fingerprint: []byte{1}, Binding: []byte{2}, IsNew: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fillStorage gives the library of a grant a storage with files, and a handle.

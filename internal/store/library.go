@@ -150,6 +150,7 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 			q.DeleteAccountHandlesOfLibrary,
 			q.DeleteContentsOfLibrary,
 			q.DeleteFilesOfLibrary,
+			q.DeleteCollectedOfLibrary,
 			q.DeleteUsageOfLibrary,
 			q.DeleteEventsOfLibrary,
 			q.DeleteLibrary,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/fetch/fetchtest"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/storage/storagetest"
 	"github.com/carrelhq/carrel/internal/store"
@@ -32,6 +33,7 @@ func testStore(t *testing.T, newURL func(t testing.TB) string) {
 	}
 	librarytest.TestStore(t, func(t *testing.T) librarytest.Store { return open(t) })
 	deliverytest.TestStore(t, func(t *testing.T) deliverytest.Store { return open(t) })
+	fetchtest.TestStore(t, func(t *testing.T) fetchtest.Store { return open(t) })
 	storagetest.TestStore(t, func(t *testing.T) storagetest.Store { return open(t) })
 }
 

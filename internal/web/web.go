@@ -10,11 +10,13 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/httpserve"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/account"
 	"github.com/carrelhq/carrel/internal/web/onboarding"
+	"github.com/carrelhq/carrel/internal/web/reference"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -28,6 +30,7 @@ type Config struct {
 	// Connections and Deliveries are those at providers. Browsers come back from there to [ProviderReturnPath].
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	Fetches     *fetch.Fetcher
 	// Storages are the files that applications keep for people.
 	Storages *storage.Storages
 	// Catalogue is what people choose providers from.
@@ -84,7 +87,7 @@ func newUI(c Config) *ui.UI {
 	}
 	return ui.New(ui.Config{
 		Operator: c.Operator, PublicURL: c.PublicURL, Zone: c.Zone, Now: c.Now, Log: c.Log,
-		Templates: []fs.FS{signin.Templates, onboarding.Templates, account.Templates},
+		Templates: []fs.FS{signin.Templates, onboarding.Templates, account.Templates, reference.Templates},
 	})
 }
 
@@ -98,12 +101,14 @@ type route struct {
 func routes(u *ui.UI, c Config) []route {
 	signIn := signin.New(u, c.People)
 	onboardingPages := onboarding.New(u, signIn, onboarding.Services{
-		Consents: c.Consents, Connections: c.Connections, Catalogue: c.Catalogue, DeleteWait: c.DeleteWait,
+		Consents: c.Consents, Connections: c.Connections, Fetches: c.Fetches, Catalogue: c.Catalogue, DeleteWait: c.DeleteWait,
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,
-		Connections: c.Connections, Deliveries: c.Deliveries, Storages: c.Storages, DeleteWait: c.DeleteWait,
+		Connections: c.Connections, Deliveries: c.Deliveries, Fetches: c.Fetches, Storages: c.Storages,
+		DeleteWait: c.DeleteWait,
 	})
+	referencePages := reference.New(u)
 	return []route{
 		// An application's request: one address for all its pages.
 		{"GET /apps/saas/authorize", onboardingPages.Show(library.AuthorizeRequest)},
@@ -150,6 +155,7 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /grants/app/{application}/storage", signIn.RequireReady(accountPages.Grants.PostDeleteStorage)},
 		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
 		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
+		{"POST /accounts/{account}/fetch", signIn.RequireReady(accountPages.Connections.PostFetch)},
 		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},
 		{"GET /activity", signIn.RequireReady(accountPages.Activity.List)},
 		{"GET /activity/checkpoint", signIn.RequireReady(accountPages.Activity.SaveCheckpoint)},
@@ -163,6 +169,11 @@ func routes(u *ui.UI, c Config) []route {
 		{"POST /settings/recovery-code", signIn.RequireNoCode(accountPages.RecoveryCode.Post)},
 		{"GET /delete", signIn.RequireReady(accountPages.Deletion.Show)},
 		{"POST /delete", signIn.RequireReadyAfter(accountPages.Deletion.Post, accountPages.Deletion.AfterDeletion)},
+
+		// For developers.
+		{"GET /docs", referencePages.Show},
+		{"GET /docs/openapi.json", referencePages.JSON},
+		{"GET /docs/openapi.yaml", referencePages.YAML},
 
 		{"GET /language/{language}", u.SwitchLanguage},
 		{"GET /static/{asset}", u.ServeAsset},

@@ -83,3 +83,10 @@ ON CONFLICT (library_id, application_id, contract_id) DO UPDATE SET files = excl
 SELECT DISTINCT u.library_id FROM usage u
 WHERE u.library_id > $1 AND NOT EXISTS (SELECT 1 FROM libraries l WHERE l.id = u.library_id)
 ORDER BY u.library_id LIMIT $2;
+
+-- Takes a file out of the usage of a library.
+-- name: SubtractUsage :exec
+UPDATE usage SET files = CAST(usage.files AS BIGINT) - 1,
+    bytes = CAST(usage.bytes AS BIGINT) - CAST(sqlc.arg(bytes) AS BIGINT)
+WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
+    AND contract_id = sqlc.arg(contract_id);

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -37,6 +38,7 @@ type Services struct {
 	Activity    *library.Activity
 	Connections *delivery.Connections
 	Deliveries  *delivery.Queue
+	Fetches     *fetch.Fetcher
 	Storages    *storage.Storages
 	// DeleteWait is how long the deletion of a library can be undone; zero means not at all.
 	DeleteWait time.Duration
@@ -51,6 +53,7 @@ func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 		},
 		Connections: &Connections{
 			ui: u, consents: services.Consents, connections: services.Connections, deliveries: services.Deliveries,
+			fetches: services.Fetches,
 		},
 		Activity:     &Activity{ui: u, activity: services.Activity},
 		Settings:     &Settings{ui: u, files: services.Files},

@@ -124,6 +124,7 @@ var eventKeys = map[library.EventKind]string{
 	library.EventAccountEnded:    "event.account.ended",
 	library.EventDisconnected:    "event.account.removed",
 	library.EventNotAllowed:      "event.account.dropped",
+	library.EventCollected:       "event.account.collected",
 	library.EventSentAccepted:    "event.sent.accepted",
 	library.EventSentRefused:     "event.sent.refused",
 	library.EventSentUnknown:     "event.sent.unknown",
@@ -150,6 +151,8 @@ func eventText(t *ui.Texts, event library.Event, reads int) []ui.Span {
 		key = "event.other"
 	case reads > 1:
 		key = "event.file.read_many"
+	case event.Kind == library.EventCollected:
+		return t.CountSpans(key, details.Files, "provider", ui.Bold(ui.CleanText(details.Provider)))
 	case event.Kind == library.EventDisconnected && details.Contract != "":
 		key = "event.account.removed_app" // by the application, not by the person
 	case event.Kind == library.EventNoRoom && details.Quota != library.LibraryQuota:

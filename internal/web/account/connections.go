@@ -9,6 +9,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
@@ -19,6 +20,7 @@ type Connections struct {
 	consents    *library.Consents
 	connections *delivery.Connections
 	deliveries  *delivery.Queue
+	fetches     *fetch.Fetcher
 }
 
 // connectionsPage is the data of the list.
@@ -42,7 +44,14 @@ type connectionRow struct {
 	App string
 	// Works reports that it works; NeedsReconnect that the person has to connect it again.
 	Works, NeedsReconnect bool
-	Since, LastUsed       time.Time
+	// CanFetch reports that the person can have the library collect from it now.
+	CanFetch        bool
+	Since, LastUsed time.Time
+}
+
+// FetchURL takes the form that collects from the account now.
+func (c connectionRow) FetchURL() string {
+	return "/accounts/" + url.PathEscape(string(c.ID)) + "/fetch"
 }
 
 // DisconnectURL is the page that asks whether to disconnect the account.
@@ -73,8 +82,16 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 		if err != nil {
 			return err
 		}
+		fetches, err := h.fetches.ListForPerson(r.Context(), in)
+		if err != nil {
+			return err
+		}
 		for _, c := range connections {
-			page.Connections = append(page.Connections, newConnectionRow(t, c, names, deliveries, page.Now))
+			row := newConnectionRow(t, c, names, deliveries, page.Now)
+			if c.Source.IsPull() {
+				row.addFetch(t, fetches[c.ID])
+			}
+			page.Connections = append(page.Connections, row)
 		}
 	}
 	if len(deliveries) > deliveriesPerPage {
@@ -112,6 +129,34 @@ func newConnectionRow(
 		row.State, row.Works = t.Text("accounts.connected"), true
 	}
 	return row
+}
+
+// addFetch says how far the newest fetch from the account is; the zero fetch if there was none.
+func (c *connectionRow) addFetch(t *ui.Texts, newest fetch.Fetch) {
+	switch newest.State {
+	case fetch.Pending, fetch.Running:
+		c.State = t.Text("accounts.fetching")
+		return
+	case fetch.Partial:
+		c.State, c.Works = t.Text("accounts.fetch_partial"), false
+	}
+	c.CanFetch = true
+}
+
+// PostFetch collects from an account now.
+func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if err == nil {
+		err = h.fetches.RequestForPerson(r.Context(), in, connection.ID)
+	}
+	if errors.Is(err, library.ErrNotFound) { // disconnected meanwhile
+		return h.showGone(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	h.ui.SetFlash(w, "accounts.fetch_started", connection.Source.Name)
+	return ui.SeeOther(w, r, "/accounts")
 }
 
 // applicationNames are the names of the applications that the person has ever allowed.

@@ -14,8 +14,8 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 )
 
-// authorizeQuery is what an application asks for in the address of a request, besides the code. Carrel cannot collect
-// data from services yet, so parameters about that only have to be well formed.
+// authorizeQuery is what an application asks for in the address of a request, besides the code. Carrel collects
+// sample data only, so other parameters about collecting have to be well formed and no more.
 type authorizeQuery struct {
 	// push reports that the application wants to send to a provider, and not to collect from a service.
 	push bool
@@ -23,6 +23,8 @@ type authorizeQuery struct {
 	service int
 	// sample is the sample data set to use in place of a person's data; empty for none.
 	sample string
+	// skipsFetch says that what is connected is not to be fetched from yet.
+	skipsFetch bool
 	// scope narrows the sources that can be chosen.
 	scope sourcesScope
 	// accountRef is the handle of the account to connect again.
@@ -33,7 +35,7 @@ type authorizeQuery struct {
 
 // connectionQuery is what the address asks to connect.
 func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
-	return delivery.ConnectionQuery{Push: q.push, Source: q.service, AccountHandle: q.accountRef}
+	return delivery.ConnectionQuery{Push: q.push, Source: q.service, Sample: q.sample, AccountHandle: q.accountRef}
 }
 
 // sourcesScope is what an application has to send, and to which kind of organisation. An empty field allows all.
@@ -72,6 +74,7 @@ func parseAuthorizeQuery(query url.Values) (authorizeQuery, error) {
 	)
 	parsed := authorizeQuery{push: query.Get("sourceType") == "push", accountRef: query.Get("accountRef"),
 		storageRef: query.Get("storageRef"), sample: query.Get("sampleDataSet")}
+	parsed.skipsFetch = query.Get("triggerQuery") == "false"
 	parsed.service, _ = strconv.Atoi(query.Get("service"))
 	parsed.scope, _ = parseSourcesScope(query.Get("sourcesScope"))
 	return parsed, err

@@ -21,6 +21,7 @@ type consent struct {
 	connections *delivery.Connections
 	catalogue   *catalogue.Catalogue
 	app         *appReturn
+	fetches     *fetches
 	// deleteWait is how long the deletion of a library can be undone.
 	deleteWait time.Duration
 }
@@ -44,6 +45,8 @@ type consentPage struct {
 	Email                string
 	// Account is the one that was connected for the request; empty if there is none.
 	Account wire.AccountID
+	// Sample is the set of sample data that a yes connects; empty for none.
+	Sample string
 	// Terms is what the form tells back: see [library.Shown].
 	Terms string
 }
@@ -65,8 +68,11 @@ func (c *consent) Show(
 		Email:      in.Library.Email,
 		Terms:      request.Shown("").Terms,
 	}
+	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
+		page.Sample = sample.SampleSet
+	}
 	provider := ""
-	if connected != nil {
+	if connected != nil && !connected.Source.IsPull() {
 		provider, page.Account = ui.CleanText(connected.Source.Name), connected.ID
 	}
 	var err error
@@ -122,7 +128,9 @@ func (c *consent) permissions(
 ) (may, mayNot []string, err error) {
 	t := ui.BrowserOf(r).Texts
 	may, mayNot = t.Permissions(flow.request.Client.Contract)
-	if connected != nil {
+	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
+		may = append([]string{t.Text("consent.may.sample", "provider", ui.CleanText(sample.Name))}, may...)
+	} else if connected != nil {
 		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.
 		may = []string{
@@ -273,8 +281,20 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 		if storage, err = c.storage(r, in, flow); err != nil {
 			return err
 		}
-		callback, err = c.consents.Allow(r.Context(), in, flow.request, library.Shown{Storage: storage,
-			Connection: wire.AccountID(r.PostForm.Get("account")), Terms: r.PostForm.Get("terms")})
+		shown := library.Shown{Storage: storage,
+			Connection: wire.AccountID(r.PostForm.Get("account")), Terms: r.PostForm.Get("terms")}
+		sample, sampleErr := c.connections.FindSample(flow.request, flow.query.connectionQuery())
+		if sampleErr == nil && r.PostForm.Get("sample") == sample.SampleSet {
+			connected, err := c.connections.ConnectSample(r.Context(), in, flow.request, sample)
+			if err != nil {
+				return answerError(err, in, flow)
+			}
+			shown.Connection = connected.ID
+		}
+		callback, err = c.consents.Allow(r.Context(), in, flow.request, shown)
+		if err == nil && sampleErr == nil {
+			c.fetches.start(r, in, flow, sample.ID)
+		}
 		if errors.Is(err, library.ErrConnectionChanged) || errors.Is(err, library.ErrTermsChanged) {
 			// Another tab has connected another account, or the contract was edited: ask again.
 			return ui.SeeOther(w, r, flow.url())

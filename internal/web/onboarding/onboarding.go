@@ -8,6 +8,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -30,6 +31,7 @@ type Pages struct {
 	revoke  *revoke
 	terms   *terms
 	app     *appReturn
+	fetches *fetches
 	again   *answered
 
 	// ProviderRedirect has the address to which browsers come back from providers.
@@ -40,6 +42,7 @@ type Pages struct {
 type Services struct {
 	Consents    *library.Consents
 	Connections *delivery.Connections
+	Fetches     *fetch.Fetcher
 	Catalogue   *catalogue.Catalogue
 	// DeleteWait is how long the deletion of a library can be undone; zero means not at all.
 	DeleteWait time.Duration
@@ -49,6 +52,7 @@ type Services struct {
 func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 	app := &appReturn{ui: u, consents: services.Consents}
 	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections}
+	fetching := &fetches{ui: u, consents: services.Consents, fetcher: services.Fetches}
 	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{
 		consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
@@ -56,11 +60,12 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
-			app: app, deleteWait: services.DeleteWait,
+			app: app, fetches: fetching, deleteWait: services.DeleteWait,
 		},
 		revoke:           &revoke{ui: u, consents: services.Consents, connections: services.Connections, app: app},
 		terms:            &terms{ui: u},
 		app:              app,
+		fetches:          fetching,
 		again:            &answered{consents: services.Consents, logins: signIn.Logins, app: app},
 		ProviderRedirect: redirect,
 	}
@@ -268,6 +273,9 @@ func (p *Pages) complete(
 	callback, err := p.connections.Complete(r.Context(), in, flow.request, flow.query.connectionQuery())
 	if err != nil {
 		return answerError(err, in, flow)
+	}
+	if connected != nil && connected.Source.IsPull() {
+		p.fetches.start(r, in, flow, connected.Source.ID)
 	}
 	if connected != nil && isFromElsewhere(r) {
 		return p.app.redirectFromProvider(w, r, flow.request, connected, callback)

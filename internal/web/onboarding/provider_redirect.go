@@ -32,6 +32,8 @@ type providerRedirectPage struct {
 	Text string
 	// IsAgain reports that an account is to be connected again.
 	IsAgain bool
+	// IsSample reports that sample data is to be connected, here.
+	IsSample bool
 	// OtherURL is where to choose another provider; empty if there is no choice.
 	OtherURL string
 }
@@ -58,7 +60,9 @@ func (h *ProviderRedirect) Show(
 	case page.IsAgain:
 		title = "reauth.account_h1"
 	}
-	if !page.IsAgain {
+	if step.Sample {
+		title, page.IsSample = "provider.sample_h1", true
+	} else if !page.IsAgain {
 		page.OtherURL = flow.chooseURL()
 	}
 	page.Page = h.ui.NewPage(r, t.Text(title, "provider", page.Provider))
@@ -80,6 +84,9 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 	if !step.Required || !isChosen(step) {
 		return ui.SeeOther(w, r, flow.url()) // nothing to connect, or not chosen yet
 	}
+	if step.Sample {
+		return h.connectSample(w, r, in, flow)
+	}
 	address, err := h.connections.StartAuthorization(r.Context(), in, flow.request, step.Target, flow.url())
 	switch {
 	case errors.Is(err, library.ErrWrongPerson):
@@ -96,6 +103,20 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 	}
 	h.ui.Cookies.Set(w, ui.CookieAtProvider, atProviderValue(flow.url()), atProviderLifetime)
 	return ui.SeeOther(w, r, address)
+}
+
+// connectSample connects sample data, and goes on with the request.
+func (h *ProviderRedirect) connectSample(
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow,
+) error {
+	source, err := h.connections.FindSample(flow.request, flow.query.connectionQuery())
+	if err == nil {
+		_, err = h.connections.ConnectSample(r.Context(), in, flow.request, source)
+	}
+	if err != nil {
+		return answerError(err, in, flow)
+	}
+	return ui.SeeOther(w, r, flow.url())
 }
 
 // A browser that has gone to a provider has a cookie that identifies the request. With it, a person who returns by the

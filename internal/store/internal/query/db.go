@@ -48,6 +48,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addChainStmt, err = db.PrepareContext(ctx, addChain); err != nil {
 		return nil, fmt.Errorf("error preparing query AddChain: %w", err)
 	}
+	if q.addCollectedStmt, err = db.PrepareContext(ctx, addCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query AddCollected: %w", err)
+	}
 	if q.addConnectionStmt, err = db.PrepareContext(ctx, addConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query AddConnection: %w", err)
 	}
@@ -117,6 +120,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addUsageStmt, err = db.PrepareContext(ctx, addUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query AddUsage: %w", err)
 	}
+	if q.advanceFetchStmt, err = db.PrepareContext(ctx, advanceFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query AdvanceFetch: %w", err)
+	}
 	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
 	}
@@ -147,6 +153,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.claimDeliveryStmt, err = db.PrepareContext(ctx, claimDelivery); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimDelivery: %w", err)
 	}
+	if q.claimFetchStmt, err = db.PrepareContext(ctx, claimFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimFetch: %w", err)
+	}
 	if q.claimRefreshStmt, err = db.PrepareContext(ctx, claimRefresh); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimRefresh: %w", err)
 	}
@@ -164,6 +173,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countGrantsStmt, err = db.PrepareContext(ctx, countGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGrants: %w", err)
+	}
+	if q.countLeasedFetchesStmt, err = db.PrepareContext(ctx, countLeasedFetches); err != nil {
+		return nil, fmt.Errorf("error preparing query CountLeasedFetches: %w", err)
 	}
 	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
@@ -194,6 +206,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteAuthorizationSecretsStmt, err = db.PrepareContext(ctx, deleteAuthorizationSecrets); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAuthorizationSecrets: %w", err)
+	}
+	if q.deleteCollectedOfLibraryStmt, err = db.PrepareContext(ctx, deleteCollectedOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCollectedOfLibrary: %w", err)
 	}
 	if q.deleteConnectionStmt, err = db.PrepareContext(ctx, deleteConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConnection: %w", err)
@@ -321,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endDeliveryContentStmt, err = db.PrepareContext(ctx, endDeliveryContent); err != nil {
 		return nil, fmt.Errorf("error preparing query EndDeliveryContent: %w", err)
 	}
+	if q.endFetchStmt, err = db.PrepareContext(ctx, endFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query EndFetch: %w", err)
+	}
 	if q.endLoginStmt, err = db.PrepareContext(ctx, endLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query EndLogin: %w", err)
 	}
@@ -342,8 +360,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.expireOpenRequestsStmt, err = db.PrepareContext(ctx, expireOpenRequests); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireOpenRequests: %w", err)
 	}
+	if q.extendFetchStmt, err = db.PrepareContext(ctx, extendFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query ExtendFetch: %w", err)
+	}
 	if q.findActiveGrantStmt, err = db.PrepareContext(ctx, findActiveGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query FindActiveGrant: %w", err)
+	}
+	if q.findCollectedStmt, err = db.PrepareContext(ctx, findCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query FindCollected: %w", err)
 	}
 	if q.findConnectionOfContractStmt, err = db.PrepareContext(ctx, findConnectionOfContract); err != nil {
 		return nil, fmt.Errorf("error preparing query FindConnectionOfContract: %w", err)
@@ -387,6 +411,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getClientStmt, err = db.PrepareContext(ctx, getClient); err != nil {
 		return nil, fmt.Errorf("error preparing query GetClient: %w", err)
 	}
+	if q.getCollectedStmt, err = db.PrepareContext(ctx, getCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query GetCollected: %w", err)
+	}
 	if q.getConnectionStmt, err = db.PrepareContext(ctx, getConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query GetConnection: %w", err)
 	}
@@ -401,6 +428,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getEventCheckpointFromStmt, err = db.PrepareContext(ctx, getEventCheckpointFrom); err != nil {
 		return nil, fmt.Errorf("error preparing query GetEventCheckpointFrom: %w", err)
+	}
+	if q.getFetchStmt, err = db.PrepareContext(ctx, getFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query GetFetch: %w", err)
 	}
 	if q.getFileStmt, err = db.PrepareContext(ctx, getFile); err != nil {
 		return nil, fmt.Errorf("error preparing query GetFile: %w", err)
@@ -501,6 +531,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listClaimableStmt, err = db.PrepareContext(ctx, listClaimable); err != nil {
 		return nil, fmt.Errorf("error preparing query ListClaimable: %w", err)
 	}
+	if q.listClaimableFetchesStmt, err = db.PrepareContext(ctx, listClaimableFetches); err != nil {
+		return nil, fmt.Errorf("error preparing query ListClaimableFetches: %w", err)
+	}
+	if q.listCollectedStmt, err = db.PrepareContext(ctx, listCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query ListCollected: %w", err)
+	}
+	if q.listCollectedOfTypeStmt, err = db.PrepareContext(ctx, listCollectedOfType); err != nil {
+		return nil, fmt.Errorf("error preparing query ListCollectedOfType: %w", err)
+	}
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
 	}
@@ -539,6 +578,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listExpiredStoragesStmt, err = db.PrepareContext(ctx, listExpiredStorages); err != nil {
 		return nil, fmt.Errorf("error preparing query ListExpiredStorages: %w", err)
+	}
+	if q.listFetchesStmt, err = db.PrepareContext(ctx, listFetches); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFetches: %w", err)
 	}
 	if q.listFileIDsStmt, err = db.PrepareContext(ctx, listFileIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFileIDs: %w", err)
@@ -699,8 +741,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextDueStmt, err = db.PrepareContext(ctx, nextDue); err != nil {
 		return nil, fmt.Errorf("error preparing query NextDue: %w", err)
 	}
+	if q.nextFetchStmt, err = db.PrepareContext(ctx, nextFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query NextFetch: %w", err)
+	}
 	if q.postponeStmt, err = db.PrepareContext(ctx, postpone); err != nil {
 		return nil, fmt.Errorf("error preparing query Postpone: %w", err)
+	}
+	if q.postponeFetchStmt, err = db.PrepareContext(ctx, postponeFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query PostponeFetch: %w", err)
 	}
 	if q.rebindChainStmt, err = db.PrepareContext(ctx, rebindChain); err != nil {
 		return nil, fmt.Errorf("error preparing query RebindChain: %w", err)
@@ -750,6 +798,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.replaceTokenRevocationStmt, err = db.PrepareContext(ctx, replaceTokenRevocation); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceTokenRevocation: %w", err)
 	}
+	if q.requestFetchStmt, err = db.PrepareContext(ctx, requestFetch); err != nil {
+		return nil, fmt.Errorf("error preparing query RequestFetch: %w", err)
+	}
 	if q.revokeGrantStmt, err = db.PrepareContext(ctx, revokeGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeGrant: %w", err)
 	}
@@ -797,6 +848,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.storeTokensStmt, err = db.PrepareContext(ctx, storeTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query StoreTokens: %w", err)
+	}
+	if q.subtractUsageStmt, err = db.PrepareContext(ctx, subtractUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query SubtractUsage: %w", err)
 	}
 	if q.sumStorageTreeStmt, err = db.PrepareContext(ctx, sumStorageTree); err != nil {
 		return nil, fmt.Errorf("error preparing query SumStorageTree: %w", err)
@@ -873,8 +927,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateApplicationStmt, err = db.PrepareContext(ctx, updateApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateApplication: %w", err)
 	}
+	if q.updateCollectedStmt, err = db.PrepareContext(ctx, updateCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateCollected: %w", err)
+	}
+	if q.updateContentStmt, err = db.PrepareContext(ctx, updateContent); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateContent: %w", err)
+	}
 	if q.updateContractStmt, err = db.PrepareContext(ctx, updateContract); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateContract: %w", err)
+	}
+	if q.updateFileStmt, err = db.PrepareContext(ctx, updateFile); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateFile: %w", err)
 	}
 	if q.useAuthCodeStmt, err = db.PrepareContext(ctx, useAuthCode); err != nil {
 		return nil, fmt.Errorf("error preparing query UseAuthCode: %w", err)
@@ -934,6 +997,11 @@ func (q *Queries) Close() error {
 	if q.addChainStmt != nil {
 		if cerr := q.addChainStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addChainStmt: %w", cerr)
+		}
+	}
+	if q.addCollectedStmt != nil {
+		if cerr := q.addCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addCollectedStmt: %w", cerr)
 		}
 	}
 	if q.addConnectionStmt != nil {
@@ -1051,6 +1119,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addUsageStmt: %w", cerr)
 		}
 	}
+	if q.advanceFetchStmt != nil {
+		if cerr := q.advanceFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing advanceFetchStmt: %w", cerr)
+		}
+	}
 	if q.answerAuthRequestStmt != nil {
 		if cerr := q.answerAuthRequestStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing answerAuthRequestStmt: %w", cerr)
@@ -1101,6 +1174,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing claimDeliveryStmt: %w", cerr)
 		}
 	}
+	if q.claimFetchStmt != nil {
+		if cerr := q.claimFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimFetchStmt: %w", cerr)
+		}
+	}
 	if q.claimRefreshStmt != nil {
 		if cerr := q.claimRefreshStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimRefreshStmt: %w", cerr)
@@ -1129,6 +1207,11 @@ func (q *Queries) Close() error {
 	if q.countGrantsStmt != nil {
 		if cerr := q.countGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countGrantsStmt: %w", cerr)
+		}
+	}
+	if q.countLeasedFetchesStmt != nil {
+		if cerr := q.countLeasedFetchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countLeasedFetchesStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingStmt != nil {
@@ -1179,6 +1262,11 @@ func (q *Queries) Close() error {
 	if q.deleteAuthorizationSecretsStmt != nil {
 		if cerr := q.deleteAuthorizationSecretsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAuthorizationSecretsStmt: %w", cerr)
+		}
+	}
+	if q.deleteCollectedOfLibraryStmt != nil {
+		if cerr := q.deleteCollectedOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCollectedOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.deleteConnectionStmt != nil {
@@ -1391,6 +1479,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endDeliveryContentStmt: %w", cerr)
 		}
 	}
+	if q.endFetchStmt != nil {
+		if cerr := q.endFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endFetchStmt: %w", cerr)
+		}
+	}
 	if q.endLoginStmt != nil {
 		if cerr := q.endLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endLoginStmt: %w", cerr)
@@ -1426,9 +1519,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing expireOpenRequestsStmt: %w", cerr)
 		}
 	}
+	if q.extendFetchStmt != nil {
+		if cerr := q.extendFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing extendFetchStmt: %w", cerr)
+		}
+	}
 	if q.findActiveGrantStmt != nil {
 		if cerr := q.findActiveGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findActiveGrantStmt: %w", cerr)
+		}
+	}
+	if q.findCollectedStmt != nil {
+		if cerr := q.findCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findCollectedStmt: %w", cerr)
 		}
 	}
 	if q.findConnectionOfContractStmt != nil {
@@ -1501,6 +1604,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getClientStmt: %w", cerr)
 		}
 	}
+	if q.getCollectedStmt != nil {
+		if cerr := q.getCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getCollectedStmt: %w", cerr)
+		}
+	}
 	if q.getConnectionStmt != nil {
 		if cerr := q.getConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getConnectionStmt: %w", cerr)
@@ -1524,6 +1632,11 @@ func (q *Queries) Close() error {
 	if q.getEventCheckpointFromStmt != nil {
 		if cerr := q.getEventCheckpointFromStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getEventCheckpointFromStmt: %w", cerr)
+		}
+	}
+	if q.getFetchStmt != nil {
+		if cerr := q.getFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getFetchStmt: %w", cerr)
 		}
 	}
 	if q.getFileStmt != nil {
@@ -1691,6 +1804,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listClaimableStmt: %w", cerr)
 		}
 	}
+	if q.listClaimableFetchesStmt != nil {
+		if cerr := q.listClaimableFetchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listClaimableFetchesStmt: %w", cerr)
+		}
+	}
+	if q.listCollectedStmt != nil {
+		if cerr := q.listCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listCollectedStmt: %w", cerr)
+		}
+	}
+	if q.listCollectedOfTypeStmt != nil {
+		if cerr := q.listCollectedOfTypeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listCollectedOfTypeStmt: %w", cerr)
+		}
+	}
 	if q.listConnectionsStmt != nil {
 		if cerr := q.listConnectionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listConnectionsStmt: %w", cerr)
@@ -1754,6 +1882,11 @@ func (q *Queries) Close() error {
 	if q.listExpiredStoragesStmt != nil {
 		if cerr := q.listExpiredStoragesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listExpiredStoragesStmt: %w", cerr)
+		}
+	}
+	if q.listFetchesStmt != nil {
+		if cerr := q.listFetchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFetchesStmt: %w", cerr)
 		}
 	}
 	if q.listFileIDsStmt != nil {
@@ -2021,9 +2154,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextDueStmt: %w", cerr)
 		}
 	}
+	if q.nextFetchStmt != nil {
+		if cerr := q.nextFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextFetchStmt: %w", cerr)
+		}
+	}
 	if q.postponeStmt != nil {
 		if cerr := q.postponeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing postponeStmt: %w", cerr)
+		}
+	}
+	if q.postponeFetchStmt != nil {
+		if cerr := q.postponeFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing postponeFetchStmt: %w", cerr)
 		}
 	}
 	if q.rebindChainStmt != nil {
@@ -2106,6 +2249,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing replaceTokenRevocationStmt: %w", cerr)
 		}
 	}
+	if q.requestFetchStmt != nil {
+		if cerr := q.requestFetchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing requestFetchStmt: %w", cerr)
+		}
+	}
 	if q.revokeGrantStmt != nil {
 		if cerr := q.revokeGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeGrantStmt: %w", cerr)
@@ -2184,6 +2332,11 @@ func (q *Queries) Close() error {
 	if q.storeTokensStmt != nil {
 		if cerr := q.storeTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing storeTokensStmt: %w", cerr)
+		}
+	}
+	if q.subtractUsageStmt != nil {
+		if cerr := q.subtractUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing subtractUsageStmt: %w", cerr)
 		}
 	}
 	if q.sumStorageTreeStmt != nil {
@@ -2311,9 +2464,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateApplicationStmt: %w", cerr)
 		}
 	}
+	if q.updateCollectedStmt != nil {
+		if cerr := q.updateCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateCollectedStmt: %w", cerr)
+		}
+	}
+	if q.updateContentStmt != nil {
+		if cerr := q.updateContentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateContentStmt: %w", cerr)
+		}
+	}
 	if q.updateContractStmt != nil {
 		if cerr := q.updateContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateContractStmt: %w", cerr)
+		}
+	}
+	if q.updateFileStmt != nil {
+		if cerr := q.updateFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateFileStmt: %w", cerr)
 		}
 	}
 	if q.useAuthCodeStmt != nil {
@@ -2388,6 +2556,7 @@ type Queries struct {
 	addAuthRequestStmt                           *sql.Stmt
 	addAuthorizationStmt                         *sql.Stmt
 	addChainStmt                                 *sql.Stmt
+	addCollectedStmt                             *sql.Stmt
 	addConnectionStmt                            *sql.Stmt
 	addContentStmt                               *sql.Stmt
 	addContractStmt                              *sql.Stmt
@@ -2411,6 +2580,7 @@ type Queries struct {
 	addTokenStmt                                 *sql.Stmt
 	addTokenRevocationStmt                       *sql.Stmt
 	addUsageStmt                                 *sql.Stmt
+	advanceFetchStmt                             *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
@@ -2421,12 +2591,14 @@ type Queries struct {
 	bindLoginStmt                                *sql.Stmt
 	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
+	claimFetchStmt                               *sql.Stmt
 	claimRefreshStmt                             *sql.Stmt
 	claimTokenRevocationStmt                     *sql.Stmt
 	countEventStmt                               *sql.Stmt
 	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
 	countGrantsStmt                              *sql.Stmt
+	countLeasedFetchesStmt                       *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
 	deleteAdoptionsStmt                          *sql.Stmt
@@ -2437,6 +2609,7 @@ type Queries struct {
 	deleteAuthRequestsOfLibraryStmt              *sql.Stmt
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
 	deleteAuthorizationSecretsStmt               *sql.Stmt
+	deleteCollectedOfLibraryStmt                 *sql.Stmt
 	deleteConnectionStmt                         *sql.Stmt
 	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
@@ -2479,6 +2652,7 @@ type Queries struct {
 	endAuthorizationStmt                         *sql.Stmt
 	endDeliveryStmt                              *sql.Stmt
 	endDeliveryContentStmt                       *sql.Stmt
+	endFetchStmt                                 *sql.Stmt
 	endLoginStmt                                 *sql.Stmt
 	endOtherLoginsStmt                           *sql.Stmt
 	endUnfinishedDeliveryStmt                    *sql.Stmt
@@ -2486,7 +2660,9 @@ type Queries struct {
 	expireDeliveriesOfGrantStmt                  *sql.Stmt
 	expireDeliveriesOfLibraryStmt                *sql.Stmt
 	expireOpenRequestsStmt                       *sql.Stmt
+	extendFetchStmt                              *sql.Stmt
 	findActiveGrantStmt                          *sql.Stmt
+	findCollectedStmt                            *sql.Stmt
 	findConnectionOfContractStmt                 *sql.Stmt
 	findConnectionOfGrantStmt                    *sql.Stmt
 	findLibraryStmt                              *sql.Stmt
@@ -2501,11 +2677,13 @@ type Queries struct {
 	getAuthorizationStmt                         *sql.Stmt
 	getChainHeadStmt                             *sql.Stmt
 	getClientStmt                                *sql.Stmt
+	getCollectedStmt                             *sql.Stmt
 	getConnectionStmt                            *sql.Stmt
 	getContentStmt                               *sql.Stmt
 	getContractOfConnectionStmt                  *sql.Stmt
 	getDeliveryStmt                              *sql.Stmt
 	getEventCheckpointFromStmt                   *sql.Stmt
+	getFetchStmt                                 *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
 	getInstallationStmt                          *sql.Stmt
@@ -2539,6 +2717,9 @@ type Queries struct {
 	listAuthRequestsOfOlderKeyStmt               *sql.Stmt
 	listChainsOfOlderKeyStmt                     *sql.Stmt
 	listClaimableStmt                            *sql.Stmt
+	listClaimableFetchesStmt                     *sql.Stmt
+	listCollectedStmt                            *sql.Stmt
+	listCollectedOfTypeStmt                      *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listConnectionsOfGrantStmt                   *sql.Stmt
 	listConnectionsOfLibraryStmt                 *sql.Stmt
@@ -2552,6 +2733,7 @@ type Queries struct {
 	listEventsStmt                               *sql.Stmt
 	listEventsAfterStmt                          *sql.Stmt
 	listExpiredStoragesStmt                      *sql.Stmt
+	listFetchesStmt                              *sql.Stmt
 	listFileIDsStmt                              *sql.Stmt
 	listFilesAfterStmt                           *sql.Stmt
 	listFilesBeforeStmt                          *sql.Stmt
@@ -2605,7 +2787,9 @@ type Queries struct {
 	lockUnrevokedGrantStmt                       *sql.Stmt
 	mayPostStmt                                  *sql.Stmt
 	nextDueStmt                                  *sql.Stmt
+	nextFetchStmt                                *sql.Stmt
 	postponeStmt                                 *sql.Stmt
+	postponeFetchStmt                            *sql.Stmt
 	rebindChainStmt                              *sql.Stmt
 	rebindGrantStmt                              *sql.Stmt
 	recountUsageStmt                             *sql.Stmt
@@ -2622,6 +2806,7 @@ type Queries struct {
 	replacePayloadStmt                           *sql.Stmt
 	replaceSigningKeyStmt                        *sql.Stmt
 	replaceTokenRevocationStmt                   *sql.Stmt
+	requestFetchStmt                             *sql.Stmt
 	revokeGrantStmt                              *sql.Stmt
 	revokeGrantsOfLibraryStmt                    *sql.Stmt
 	setAdoptionMACStmt                           *sql.Stmt
@@ -2638,6 +2823,7 @@ type Queries struct {
 	setRefusedAtStmt                             *sql.Stmt
 	setStorageUsageStmt                          *sql.Stmt
 	storeTokensStmt                              *sql.Stmt
+	subtractUsageStmt                            *sql.Stmt
 	sumStorageTreeStmt                           *sql.Stmt
 	sumStoragesOfNobodyStmt                      *sql.Stmt
 	sumUsageOfApplicationStmt                    *sql.Stmt
@@ -2663,7 +2849,10 @@ type Queries struct {
 	unbindLoginsStmt                             *sql.Stmt
 	unbindTokensStmt                             *sql.Stmt
 	updateApplicationStmt                        *sql.Stmt
+	updateCollectedStmt                          *sql.Stmt
+	updateContentStmt                            *sql.Stmt
 	updateContractStmt                           *sql.Stmt
+	updateFileStmt                               *sql.Stmt
 	useAuthCodeStmt                              *sql.Stmt
 	useConnectionStmt                            *sql.Stmt
 	useGrantStmt                                 *sql.Stmt
@@ -2683,6 +2872,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAuthRequestStmt:                q.addAuthRequestStmt,
 		addAuthorizationStmt:              q.addAuthorizationStmt,
 		addChainStmt:                      q.addChainStmt,
+		addCollectedStmt:                  q.addCollectedStmt,
 		addConnectionStmt:                 q.addConnectionStmt,
 		addContentStmt:                    q.addContentStmt,
 		addContractStmt:                   q.addContractStmt,
@@ -2706,6 +2896,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addTokenStmt:                      q.addTokenStmt,
 		addTokenRevocationStmt:            q.addTokenRevocationStmt,
 		addUsageStmt:                      q.addUsageStmt,
+		advanceFetchStmt:                  q.advanceFetchStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
@@ -2716,12 +2907,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		bindLoginStmt:                     q.bindLoginStmt,
 		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
+		claimFetchStmt:                    q.claimFetchStmt,
 		claimRefreshStmt:                  q.claimRefreshStmt,
 		claimTokenRevocationStmt:          q.claimTokenRevocationStmt,
 		countEventStmt:                    q.countEventStmt,
 		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
 		countGrantsStmt:                   q.countGrantsStmt,
+		countLeasedFetchesStmt:            q.countLeasedFetchesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
 		deleteAdoptionsStmt:               q.deleteAdoptionsStmt,
@@ -2732,6 +2925,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfLibraryStmt:              q.deleteAuthRequestsOfLibraryStmt,
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
 		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
+		deleteCollectedOfLibraryStmt:                 q.deleteCollectedOfLibraryStmt,
 		deleteConnectionStmt:                         q.deleteConnectionStmt,
 		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
@@ -2774,6 +2968,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		endAuthorizationStmt:                         q.endAuthorizationStmt,
 		endDeliveryStmt:                              q.endDeliveryStmt,
 		endDeliveryContentStmt:                       q.endDeliveryContentStmt,
+		endFetchStmt:                                 q.endFetchStmt,
 		endLoginStmt:                                 q.endLoginStmt,
 		endOtherLoginsStmt:                           q.endOtherLoginsStmt,
 		endUnfinishedDeliveryStmt:                    q.endUnfinishedDeliveryStmt,
@@ -2781,7 +2976,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		expireDeliveriesOfGrantStmt:                  q.expireDeliveriesOfGrantStmt,
 		expireDeliveriesOfLibraryStmt:                q.expireDeliveriesOfLibraryStmt,
 		expireOpenRequestsStmt:                       q.expireOpenRequestsStmt,
+		extendFetchStmt:                              q.extendFetchStmt,
 		findActiveGrantStmt:                          q.findActiveGrantStmt,
+		findCollectedStmt:                            q.findCollectedStmt,
 		findConnectionOfContractStmt:                 q.findConnectionOfContractStmt,
 		findConnectionOfGrantStmt:                    q.findConnectionOfGrantStmt,
 		findLibraryStmt:                              q.findLibraryStmt,
@@ -2796,11 +2993,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
 		getChainHeadStmt:                             q.getChainHeadStmt,
 		getClientStmt:                                q.getClientStmt,
+		getCollectedStmt:                             q.getCollectedStmt,
 		getConnectionStmt:                            q.getConnectionStmt,
 		getContentStmt:                               q.getContentStmt,
 		getContractOfConnectionStmt:                  q.getContractOfConnectionStmt,
 		getDeliveryStmt:                              q.getDeliveryStmt,
 		getEventCheckpointFromStmt:                   q.getEventCheckpointFromStmt,
+		getFetchStmt:                                 q.getFetchStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
 		getInstallationStmt:                          q.getInstallationStmt,
@@ -2834,6 +3033,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listAuthRequestsOfOlderKeyStmt:               q.listAuthRequestsOfOlderKeyStmt,
 		listChainsOfOlderKeyStmt:                     q.listChainsOfOlderKeyStmt,
 		listClaimableStmt:                            q.listClaimableStmt,
+		listClaimableFetchesStmt:                     q.listClaimableFetchesStmt,
+		listCollectedStmt:                            q.listCollectedStmt,
+		listCollectedOfTypeStmt:                      q.listCollectedOfTypeStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
 		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,
@@ -2847,6 +3049,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listEventsStmt:                               q.listEventsStmt,
 		listEventsAfterStmt:                          q.listEventsAfterStmt,
 		listExpiredStoragesStmt:                      q.listExpiredStoragesStmt,
+		listFetchesStmt:                              q.listFetchesStmt,
 		listFileIDsStmt:                              q.listFileIDsStmt,
 		listFilesAfterStmt:                           q.listFilesAfterStmt,
 		listFilesBeforeStmt:                          q.listFilesBeforeStmt,
@@ -2900,7 +3103,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lockUnrevokedGrantStmt:                       q.lockUnrevokedGrantStmt,
 		mayPostStmt:                                  q.mayPostStmt,
 		nextDueStmt:                                  q.nextDueStmt,
+		nextFetchStmt:                                q.nextFetchStmt,
 		postponeStmt:                                 q.postponeStmt,
+		postponeFetchStmt:                            q.postponeFetchStmt,
 		rebindChainStmt:                              q.rebindChainStmt,
 		rebindGrantStmt:                              q.rebindGrantStmt,
 		recountUsageStmt:                             q.recountUsageStmt,
@@ -2917,6 +3122,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replacePayloadStmt:                           q.replacePayloadStmt,
 		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
 		replaceTokenRevocationStmt:                   q.replaceTokenRevocationStmt,
+		requestFetchStmt:                             q.requestFetchStmt,
 		revokeGrantStmt:                              q.revokeGrantStmt,
 		revokeGrantsOfLibraryStmt:                    q.revokeGrantsOfLibraryStmt,
 		setAdoptionMACStmt:                           q.setAdoptionMACStmt,
@@ -2933,6 +3139,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setRefusedAtStmt:                             q.setRefusedAtStmt,
 		setStorageUsageStmt:                          q.setStorageUsageStmt,
 		storeTokensStmt:                              q.storeTokensStmt,
+		subtractUsageStmt:                            q.subtractUsageStmt,
 		sumStorageTreeStmt:                           q.sumStorageTreeStmt,
 		sumStoragesOfNobodyStmt:                      q.sumStoragesOfNobodyStmt,
 		sumUsageOfApplicationStmt:                    q.sumUsageOfApplicationStmt,
@@ -2958,7 +3165,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unbindLoginsStmt:                             q.unbindLoginsStmt,
 		unbindTokensStmt:                             q.unbindTokensStmt,
 		updateApplicationStmt:                        q.updateApplicationStmt,
+		updateCollectedStmt:                          q.updateCollectedStmt,
+		updateContentStmt:                            q.updateContentStmt,
 		updateContractStmt:                           q.updateContractStmt,
+		updateFileStmt:                               q.updateFileStmt,
 		useAuthCodeStmt:                              q.useAuthCodeStmt,
 		useConnectionStmt:                            q.useConnectionStmt,
 		useGrantStmt:                                 q.useGrantStmt,

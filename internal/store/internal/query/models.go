@@ -112,6 +112,20 @@ type Chain struct {
 	Mac       []byte
 }
 
+type CollectedFile struct {
+	FileID      wire.FileName
+	LibraryID   library.ID
+	AccountID   wire.AccountID
+	ItemKey     string
+	GroupID     Number
+	ServiceID   Number
+	ObjectType  Number
+	FromAt      Number
+	ToAt        Number
+	Fingerprint []byte
+	Binding     []byte
+}
+
 type Connection struct {
 	ID            string
 	Reference     string
@@ -197,6 +211,25 @@ type EventCheckpoint struct {
 	Seq       Number
 	Hash      []byte
 	Mac       []byte
+}
+
+type Fetch struct {
+	AccountID     wire.AccountID
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	GrantID       library.GrantID
+	State         string
+	Position      string
+	Problem       string
+	Files         Number
+	Attempts      Number
+	Lease         string
+	LeaseUntil    Number
+	NextAt        Number
+	Deadline      Number
+	CreatedAt     Number
+	UpdatedAt     Number
 }
 
 type File struct {

@@ -276,6 +276,31 @@ func (q *Queries) SetRefusedAt(ctx context.Context, arg SetRefusedAtParams) erro
 	return err
 }
 
+const subtractUsage = `-- name: SubtractUsage :exec
+UPDATE usage SET files = CAST(usage.files AS BIGINT) - 1,
+    bytes = CAST(usage.bytes AS BIGINT) - CAST($1 AS BIGINT)
+WHERE library_id = $2 AND application_id = $3
+    AND contract_id = $4
+`
+
+type SubtractUsageParams struct {
+	Bytes         Number
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+}
+
+// Takes a file out of the usage of a library.
+func (q *Queries) SubtractUsage(ctx context.Context, arg SubtractUsageParams) error {
+	_, err := q.exec(ctx, q.subtractUsageStmt, subtractUsage,
+		arg.Bytes,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.ContractID,
+	)
+	return err
+}
+
 const sumUsageOfApplication = `-- name: SumUsageOfApplication :many
 SELECT contract_id,
     CAST(SUM(CASE WHEN CAST(files AS BIGINT) BETWEEN 0 AND 4503599627370496 THEN CAST(files AS BIGINT) ELSE 0 END)

@@ -1,0 +1,9 @@
+package fetch_test
+
+import (
+	"testing"
+
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }

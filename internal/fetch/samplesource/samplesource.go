@@ -1,0 +1,101 @@
+// Package samplesource fetches sample data as if it came from the service that it imitates.
+package samplesource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
+	"github.com/carrelhq/carrel/internal/sampledata"
+)
+
+// Source fetches the set of sample data that an account was connected with.
+type Source struct {
+	Now func() time.Time
+	// Speed divides the delays of the sets: 2 is twice as fast. Zero means 1.
+	Speed float64
+}
+
+// Fetch implements [fetch.Sources]. The position is the key of the last file.
+func (s Source) Fetch(
+	ctx context.Context, account delivery.Connection, position string, yield func(fetch.Item) error,
+) error {
+	from := account.Source
+	set, ok := sampledata.Find(from.SampleData, from.SampleSet)
+	if !ok {
+		return &fetch.Problem{AccountError: wire.AccountError{Code: "ServiceUnavailable", StatusCode: 503,
+			Message: "There is no such sample data any more"}}
+	}
+	var problem *fetch.Problem
+	before := position != "" // the files up to the position
+	owner := sampledata.Account{ID: account.ID, GroupID: from.GroupID, GroupName: from.GroupName,
+		ServiceName: from.ServiceReference}
+	for file, err := range set.Files(owner, s.Now()) {
+		var reported *sampledata.SourceError
+		switch {
+		case errors.As(err, &reported):
+			problem = s.problem(reported)
+			continue
+		case err != nil:
+			return err
+		case before:
+			before = file.Key != position
+			continue
+		}
+		if err := s.wait(ctx, file.Delay); err != nil {
+			return err
+		}
+		item := fetch.Item{Key: file.Key, Position: file.Key, ObjectType: file.ObjectType.ID, From: file.From,
+			To: file.To, Mapped: file.Metadata.Mapped, Content: file.Content()}
+		if file.Metadata.Raw != nil {
+			item.Raw = *file.Metadata.Raw
+		} else {
+			item.Raw = wire.RawMetadata{MIMEType: file.MIMEType(), Reference: []string{file.Key + ".json"},
+				Accounts:      []wire.DescriptorAccount{{AccountID: string(account.ID)}},
+				ObjectTypes:   []wire.ObjectType{{Name: file.ObjectType.Name}},
+				ServiceGroups: []int{from.GroupID}, ProviderName: from.Name}
+		}
+		if err := yield(item); err != nil {
+			return err
+		}
+	}
+	if problem != nil {
+		return problem
+	}
+	return nil
+}
+
+func (s Source) wait(ctx context.Context, delay time.Duration) error {
+	if s.Speed > 0 {
+		delay = time.Duration(float64(delay) / s.Speed)
+	}
+	if delay <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for sample data: %w", ctx.Err())
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (s Source) problem(e *sampledata.SourceError) *fetch.Problem {
+	p := &fetch.Problem{AccountError: wire.AccountError{Code: e.Code, StatusCode: e.Status, Message: e.Message,
+		Reauthorize: e.Reauth}}
+	if e.RetryAfter > 0 {
+		p.RetryAfter = wire.MillisOf(s.Now().Add(e.RetryAfter))
+	}
+	for _, t := range e.ObjectTypes {
+		of := wire.ObjectTypeError{ObjectType: t.ObjectType.ID}
+		of.Error.Code, of.Error.Message, of.Error.StatusCode = t.Code, t.Message, t.Status
+		p.ObjectTypeErrors = append(p.ObjectTypeErrors, of)
+	}
+	return p
+}

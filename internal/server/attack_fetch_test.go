@@ -1,0 +1,124 @@
+package server_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// connectsSample connects sample data for a grant's contract, without fetching it yet.
+func connectsSample(t *testing.T, p *carreltest.Person, g *carreltest.Grant) delivery.Connection {
+	t.Helper()
+	w, request := p.World(), p.Asked(g.Contract)
+	source := carreltest.Must(w.Connections.FindSample(request,
+		delivery.ConnectionQuery{Source: 900101, Sample: "test"}))(t)
+	connected := carreltest.Must(w.Connections.ConnectSample(t.Context(), p.SignedIn(), request, source))(t)
+	carreltest.Must(w.Consents.Allow(t.Context(), p.SignedIn(), request, request.Shown(connected.ID)))(t)
+	return carreltest.Must(w.Connections.ListPull(t.Context(), p.Library, g.Application.ID))(t)[0]
+}
+
+// fetched waits for the end of the fetch from an account, and returns its state.
+func fetched(t *testing.T, k *keeper, account wire.AccountID) (state string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		k.reads(&state, `SELECT state FROM fetches WHERE account_id = $1`, string(account))
+		if fetch.State(state).Final() {
+			return state
+		}
+	}
+	t.Fatalf("the fetch does not end: %s", state)
+	return ""
+}
+
+func mappedScope(c *library.Contract) { c.Scope = library.Scope{Mapped: true} }
+
+// TestAttackFetchIntoAnotherLibrary: the keeper makes a row that has what one person's account gives fetched into
+// another library, or under another public key. Nothing is stored.
+func TestAttackFetchIntoAnotherLibrary(t *testing.T) {
+	t.Parallel()
+	for name, attack := range map[string]func(k *keeper, anna, eve *carreltest.Person, a delivery.Connection){
+		"a row for the other library": func(k *keeper, _, eve *carreltest.Person, a delivery.Connection) {
+			k.changes(`UPDATE fetches SET library_id = $1, grant_id = (SELECT id FROM grants WHERE library_id = $1)
+				WHERE account_id = $2`, string(eve.Library), string(a.ID))
+		},
+		"the account moved as well": func(k *keeper, _, eve *carreltest.Person, a delivery.Connection) {
+			k.changes(`UPDATE fetches SET library_id = $1, grant_id = (SELECT id FROM grants WHERE library_id = $1)
+				WHERE account_id = $2`, string(eve.Library), string(a.ID))
+			k.changes(`UPDATE provider_accounts SET library_id = $1,
+				grant_id = (SELECT id FROM grants WHERE library_id = $1) WHERE id = $2`,
+				string(eve.Library), string(a.ID))
+		},
+		"another public key": func(k *keeper, anna, eve *carreltest.Person, _ delivery.Connection) {
+			k.changes(`UPDATE libraries SET public_key = (SELECT public_key FROM libraries l WHERE l.id = $1)
+				WHERE id = $2`, string(eve.Library), string(anna.Library))
+		},
+		"another grant in its place": func(k *keeper, anna, _ *carreltest.Person, _ delivery.Connection) {
+			k.changes(`UPDATE grants SET expires_at = expires_at + 1 WHERE library_id = $1`, string(anna.Library))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withKeeper(t, func(t *testing.T, k *keeper) {
+				anna, eve := k.Person("anna@example.org"), k.Person("eve@example.org")
+				contract := k.Application().Contract(library.Read, mappedScope)
+				g := anna.Allows(contract)
+				eve.Allows(contract)
+				account := connectsSample(t, anna, g)
+				b := carreltest.Must(g.Bearer())(t)
+				// The row is there, and not due before the keeper has changed the database.
+				at := k.Clock.Now()
+				k.changes(`INSERT INTO fetches (account_id, library_id, application_id, contract_id, grant_id, state,
+						position, problem, files, attempts, lease, lease_until, next_at, deadline, created_at, updated_at)
+					VALUES ($1, $2, $3, $4, $5, 'pending', '', '', 0, 0, '', 0, $6, 0, $7, $7)`,
+					string(account.ID), string(anna.Library), string(contract.Application.ID),
+					string(contract.Client.Contract.ID), string(b.Grant.ID), at.Add(time.Hour).UnixMilli(), at.UnixMilli())
+				attack(k, anna, eve, account)
+				k.changes(`UPDATE fetches SET next_at = $1 WHERE account_id = $2`, at.UnixMilli(), string(account.ID))
+				if state := fetched(t, k, account.ID); state != wire.StatePartial {
+					t.Errorf("the fetch ended as %s", state)
+				}
+				if n := k.count(`SELECT COUNT(*) FROM files`); n > 0 {
+					t.Errorf("%d files were stored", n)
+				}
+			})
+		})
+	}
+}
+
+// TestAttackFetchedFile: the keeper passes off one fetched file as another, or as one of their own. It does not open.
+func TestAttackFetchedFile(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna := k.Person()
+		g := anna.Allows(k.Application().Contract(library.Read, mappedScope))
+		account := connectsSample(t, anna, g)
+		b := carreltest.Must(g.Bearer())(t)
+		if err := k.Fetches.Request(t.Context(), b.Grant, wire.SessionOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if state := fetched(t, k, account.ID); state != wire.StateCompleted {
+			t.Fatalf("the fetch ended as %s", state)
+		}
+		session := carreltest.Must(g.StartsSession(wire.SessionOptions{}))(t)
+		var one, two string
+		k.reads(&one, `SELECT MIN(file_id) FROM collected_files`)
+		k.reads(&two, `SELECT MAX(file_id) FROM collected_files`)
+		if _, _, err := g.ReadsFile(session, wire.FileName(one)); err != nil {
+			t.Fatal(err)
+		}
+		k.changes(`UPDATE collected_files SET binding = (SELECT binding FROM collected_files c WHERE c.file_id = $1)
+			WHERE file_id = $2`, two, one)
+		if _, _, err := g.ReadsFile(session, wire.FileName(one)); err == nil {
+			t.Error("a file with another's binding opens")
+		}
+		k.changes(`DELETE FROM collected_files WHERE file_id = $1`, two)
+		if _, _, err := g.ReadsFile(session, wire.FileName(two)); err == nil {
+			t.Error("a file without its row opens")
+		}
+	})
+}
