@@ -140,7 +140,7 @@ func idsOf(files []library.File) (ids []wire.FileName) {
 func TestOwnListPages(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		const seed = 20261124
-		r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the test repeats it
+		r := rand.New(rand.NewPCG(seed, seed))
 		for _, size := range []int{0, 1, 20, 21, 43} {
 			for _, bound := range []int{7, 1000} { // the search has several parts, or one
 				w.Files.SetSearchBounds(bound, 5)
@@ -367,7 +367,8 @@ func TestOwnListReadsFewFiles(t *testing.T) {
 			}
 		}
 		store.listed = 0
-		if _, _, err := w.Files.GetForPerson(t.Context(), l.in, l.page(t, library.FileFilter{}).Files[0].ID); err != nil {
+		name := l.page(t, library.FileFilter{}).Files[0].ID
+		if _, _, err := w.Files.GetForPerson(t.Context(), l.in, name); err != nil {
 			t.Error(err)
 		}
 		if store.listed > library.PageSize+1 {
@@ -381,8 +382,9 @@ func TestOwnListReadsFewFiles(t *testing.T) {
 func TestAttackPositions(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *carreltest.World) {
 		l, other := newOwnList(t, w, 2), newOwnList(t, w, 1)
+		r := rand.New(rand.NewPCG(1, 2))
 		for range 50 {
-			l.addsAny(t, rand.New(rand.NewPCG(1, 2)), w.Clock.Now()) //nolint:gosec // the test repeats it
+			l.addsAny(t, r, w.Clock.Now())
 			other.adds(t, 0, w.Clock.Now(), wire.RawMetadata{})
 		}
 		for _, at := range []time.Time{

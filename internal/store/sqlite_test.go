@@ -81,8 +81,8 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 	}
 }
 
-// A page of a list is searched from its cursor on, and not from an end of the list: SQLite uses one bound of a kind in an
-// index, so that there is none but the cursor. The files of an application are searched in the index for them.
+// A page of a list is searched from its cursor on, and not from an end of the list: SQLite uses one bound of a kind in
+// an index, so that there is none but the cursor. The files of an application are searched in the index for them.
 func TestPagesBeginAtTheirCursor(t *testing.T) {
 	db, _, _ := openForWriting(t)
 	queries := generatedQueries(t)

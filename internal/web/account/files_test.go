@@ -184,7 +184,8 @@ func TestSearchManyFiles(t *testing.T) {
 	if !strings.Contains(p.TextOf("files"), "note") || p.Has("next") || p.Has("searched") {
 		t.Errorf("last part: %s", p.Text())
 	}
-	if p = p.Click("previous"); p.TextOf("files") != "Nothing found yet." || p.TextOf("previous") != "Search newer files" {
+	p = p.Click("previous")
+	if p.TextOf("files") != "Nothing found yet." || p.TextOf("previous") != "Search newer files" {
 		t.Errorf("back: %s", p.Text())
 	}
 }
