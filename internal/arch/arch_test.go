@@ -174,7 +174,8 @@ var rules = []rule{
 		pkg: "internal/store",
 		why: "a store answers the interfaces of the domain and decides nothing by itself",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/seal", "digime/wire",
+			"internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/seal",
+			"digime/wire",
 		},
 		outside: []string{anyModule},
 	},
@@ -209,7 +210,8 @@ var rules = []rule{
 		pkg: "internal/api",
 		why: "a handler decodes, asks the library and encodes; where things lie is not its business",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/seal", "digime/wire",
+			"internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/seal",
+			"digime/wire",
 			"internal/fhir", "internal/catalogue", "internal/httpserve",
 		},
 		outside: []string{anyModule},
@@ -249,7 +251,8 @@ var rules = []rule{
 		pkg: "internal/web/onboarding",
 		why: "an application's request leads to no page of a person's own",
 		imports: []string{
-			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/fetch", "internal/seal",
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/fetch",
+			"internal/seal",
 			"digime/wire", "internal/catalogue",
 		},
 		outside: []string{anyModule},
@@ -258,7 +261,8 @@ var rules = []rule{
 		pkg: "internal/web/account",
 		why: "a person's own pages know no application's request",
 		imports: []string{
-			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/fetch", "internal/storage",
+			"internal/web/ui", "internal/web/signin", "internal/library", "internal/delivery", "internal/fetch",
+			"internal/storage",
 			"digime/wire",
 		},
 		outside: []string{anyModule},
@@ -267,7 +271,8 @@ var rules = []rule{
 		pkg: "internal/web",
 		why: "a page asks the library; where things lie is not its business",
 		imports: []string{
-			"internal/httpserve", "internal/library", "internal/delivery", "internal/fetch", "internal/storage", "internal/catalogue",
+			"internal/httpserve", "internal/library", "internal/delivery", "internal/fetch", "internal/storage",
+			"internal/catalogue",
 		},
 		outside: []string{anyModule},
 	},
@@ -284,7 +289,8 @@ var rules = []rule{
 		pkg: "internal/server",
 		why: "the server puts the parts together, so it knows them all, and nothing that starts it",
 		imports: []string{
-			"internal/library", "internal/delivery", "internal/fetch", "internal/fetch/samplesource", "internal/storage", "internal/seal", "digime/wire",
+			"internal/library", "internal/delivery", "internal/fetch", "internal/fetch/samplesource",
+			"internal/storage", "internal/seal", "digime/wire",
 			"internal/fhir", "internal/catalogue",
 			"internal/store", "internal/blob", "internal/provider", "internal/provider/medmij",
 			"internal/provider/smart",
@@ -296,7 +302,8 @@ var rules = []rule{
 		pkg: "internal/carreltest",
 		why: "it gives tests a whole world, so it knows every part of it, and only tests know it",
 		imports: []string{
-			"internal/server", "internal/library", "internal/delivery", "internal/fetch", "internal/fetch/samplesource", "internal/storage", "internal/seal",
+			"internal/server", "internal/library", "internal/delivery", "internal/fetch",
+			"internal/fetch/samplesource", "internal/storage", "internal/seal",
 			"internal/store", "internal/store/storetest", "internal/testenv", "internal/blob",
 			"internal/catalogue", "internal/fhir", "internal/provider/medmij", "internal/simulator", "internal/demo",
 			"digime", "digime/wire",

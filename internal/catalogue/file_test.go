@@ -143,7 +143,8 @@ func TestSections(t *testing.T) {
 		{"no sources", `{"sources":[]}`, nil, nil},
 		{"services: no sources of other services", `{"services":[{"id":900003,"name":"Sample","category":1}]}`,
 			[]int{900101}, []int{900003}},
-		{"null counts as absent", `{"services":null,"sources":null,"directory":null}`, []int{900104, 900103, 900101, 900102, 16}, nil},
+		{"null counts as absent", `{"services":null,"sources":null,"directory":null}`,
+			[]int{900104, 900103, 900101, 900102, 16}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := search(t, parse(t, tt.file), sample)

@@ -88,7 +88,8 @@ func TestDefaultSampleSources(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	// Public example applications name this source, and this service in their scope.
-	if s, err := c.Get(16); err != nil || s.Service.ID != 19 || s.Service.Category.ID != 5 || s.Service.Name != "Spotify" {
+	s, err := c.Get(16)
+	if err != nil || s.Service.ID != 19 || s.Service.Category.ID != 5 || s.Service.Name != "Spotify" {
 		t.Errorf("Spotify: %+v, %v", s, err)
 	}
 }

@@ -65,8 +65,8 @@ type Store interface {
 	ClaimFetches(ctx context.Context, lease string, now, until time.Time, places, limit int) ([]Fetch, error)
 	// ExtendFetch extends the lease.
 	ExtendFetch(ctx context.Context, account wire.AccountID, lease string, now, until time.Time) error
-	// StoreItem moves the position of a fetch and stores the file in the same transaction, unless it is nil. It returns a
-	// [*library.QuotaError] if the library has no room for it.
+	// StoreItem moves the position of a fetch and stores the file in the same transaction, unless it is nil. It
+	// returns a [*library.QuotaError] if the library has no room for it.
 	StoreItem(ctx context.Context, s Step, file *library.CollectedFile) error
 	// PostponeFetch counts a failed attempt and ends the lease.
 	PostponeFetch(ctx context.Context, account wire.AccountID, lease string, now, next time.Time) error

@@ -37,7 +37,8 @@ func connects(t *testing.T, p *carreltest.Person, g *carreltest.Grant, source in
 	connected := carreltest.Must(w.Connections.ConnectSample(t.Context(), p.SignedIn(), request, found))(t)
 	shown := request.Shown(connected.ID)
 	carreltest.Must(w.Consents.Allow(t.Context(), p.SignedIn(), request, shown))(t)
-	for _, c := range carreltest.Must(w.Connections.ListPull(t.Context(), p.SignedIn().Library.ID, g.Application.ID))(t) {
+	owner := p.SignedIn().Library.ID
+	for _, c := range carreltest.Must(w.Connections.ListPull(t.Context(), owner, g.Application.ID))(t) {
 		if c.Source.ID == source {
 			return c.ID
 		}
@@ -60,7 +61,9 @@ func triggers(t *testing.T, f *fetch.Fetcher, g *carreltest.Grant, options wire.
 	return session
 }
 
-func status(t *testing.T, w *carreltest.World, f *fetch.Fetcher, g *carreltest.Grant, session string) wire.FileListStatus {
+func status(
+	t *testing.T, w *carreltest.World, f *fetch.Fetcher, g *carreltest.Grant, session string,
+) wire.FileListStatus {
 	t.Helper()
 	r := carreltest.Must(g.FindsSession(session))(t)
 	s := carreltest.Must(w.Files.SessionStatus(t.Context(), r))(t)
@@ -308,7 +311,8 @@ func TestUnreliable(t *testing.T) {
 		account := connects(t, anna, g, medical, "test")
 		f := newFetcher(w, &unreliable{items: 30, failed: map[int]bool{}})
 		session := triggers(t, f, g, wire.SessionOptions{})
-		if s := status(t, w, f, g, session); s.State != wire.StateRunning || s.Details[account].State != wire.StateRunning {
+		s := status(t, w, f, g, session)
+		if s.State != wire.StateRunning || s.Details[account].State != wire.StateRunning {
 			t.Errorf("status after a failure %+v", s)
 		}
 		for range 12 {
@@ -399,7 +403,8 @@ func TestAttackFetchAfterStop(t *testing.T) {
 				if n := count(); n != 5 {
 					t.Errorf("%d files", n)
 				}
-				if events := collectedEvents(anna); name != "shut" && (len(events) != 1 || events[0].Details.Files != 5) {
+				events := collectedEvents(anna)
+				if name != "shut" && (len(events) != 1 || events[0].Details.Files != 5) {
 					t.Errorf("events %+v", events)
 				}
 				if err := f.Request(t.Context(), b.Grant, wire.SessionOptions{}); err != nil {

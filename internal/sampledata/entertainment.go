@@ -24,7 +24,8 @@ var entertainment = collection{
 		"De muziek van drie maanden, tot het laatste uur, met afspeellijsten en de artiesten die gevolgd worden",
 	},
 	testDescription: Text{
-		"The music of the last day, a playlist and an artist", "De muziek van de laatste dag, een afspeellijst en een artiest",
+		"The music of the last day, a playlist and an artist",
+		"De muziek van de laatste dag, een afspeellijst en een artiest",
 	},
 	files: func(b *builder) []File {
 		return append(b.periods(typePlayHistory, schemaDigime, b.playHistory()),

@@ -17,10 +17,10 @@ func (b *builder) letter() File {
 			"Aan: " + doctorName + ", " + practiceName,
 			"Betreft: mevrouw " + personName + ", geboren 14 maart 1968",
 			"Geachte collega,",
-			"Uw patiënte was op " + written(b.day(40, 0, 0)) + " bij mij voor de jaarlijkse controle van haar diabetes " +
-				"mellitus type 2. Zij voelt zich goed. Haar gewicht is in een jaar ruim twee kilo gedaald.",
-			"Het HbA1c is 51 mmol/mol; vorig jaar was dat 56. De bloeddruk is gemiddeld 135/82 mmHg. De nieren werken " +
-				"goed: het kreatinine is 72 µmol/L. Aan de ogen en de voeten zag ik geen afwijkingen.",
+			"Uw patiënte was op " + written(b.day(40, 0, 0)) + " bij mij voor de jaarlijkse controle van haar " +
+				"diabetes mellitus type 2. Zij voelt zich goed. Haar gewicht is in een jaar ruim twee kilo gedaald.",
+			"Het HbA1c is 51 mmol/mol; vorig jaar was dat 56. De bloeddruk is gemiddeld 135/82 mmHg. De nieren " +
+				"werken goed: het kreatinine is 72 µmol/L. Aan de ogen en de voeten zag ik geen afwijkingen.",
 			"De medicijnen blijven hetzelfde. Ik zie haar over een jaar terug.",
 			"Met vriendelijke groet,",
 			"dr. P. Probeersel, internist",
@@ -64,7 +64,8 @@ func (d pdf) encode() []byte {
 		pdfHeading, pdfLeft, pdfTop, pdfText(d.title))
 	y, tags := pdfTop-2*pdfLine, []string{"H1"}
 	for _, p := range d.paragraphs {
-		fmt.Fprintf(&stream, "/P << /MCID %d >> BDC BT /F1 %d Tf %d TL %d %d Td", len(tags), pdfSize, pdfLine, pdfLeft, y)
+		fmt.Fprintf(&stream, "/P << /MCID %d >> BDC BT /F1 %d Tf %d TL %d %d Td",
+			len(tags), pdfSize, pdfLine, pdfLeft, y)
 		for i, line := range wrap(p, pdfCharactersLine) {
 			if i > 0 {
 				stream.WriteString(" T*")

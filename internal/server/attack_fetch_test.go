@@ -73,10 +73,12 @@ func TestAttackFetchIntoAnotherLibrary(t *testing.T) {
 				// The row is there, and not due before the keeper has changed the database.
 				at := k.Clock.Now()
 				k.changes(`INSERT INTO fetches (account_id, library_id, application_id, contract_id, grant_id, state,
-						position, problem, files, attempts, lease, lease_until, next_at, deadline, created_at, updated_at)
+						position, problem, files, attempts, lease, lease_until, next_at, deadline, created_at,
+						updated_at)
 					VALUES ($1, $2, $3, $4, $5, 'pending', '', '', 0, 0, '', 0, $6, 0, $7, $7)`,
 					string(account.ID), string(anna.Library), string(contract.Application.ID),
-					string(contract.Client.Contract.ID), string(b.Grant.ID), at.Add(time.Hour).UnixMilli(), at.UnixMilli())
+					string(contract.Client.Contract.ID), string(b.Grant.ID), at.Add(time.Hour).UnixMilli(),
+					at.UnixMilli())
 				attack(k, anna, eve, account)
 				k.changes(`UPDATE fetches SET next_at = $1 WHERE account_id = $2`, at.UnixMilli(), string(account.ID))
 				if state := fetched(t, k, account.ID); state != wire.StatePartial {

@@ -86,9 +86,11 @@ func (db *DB) ClaimFetches(
 		var ids []wire.AccountID
 		for _, d := range due {
 			if _, has := leased[d.ApplicationID]; !has {
-				if leased[d.ApplicationID], err = q.CountLeasedFetches(ctx, toMillis(now), d.ApplicationID); err != nil {
+				n, err := q.CountLeasedFetches(ctx, toMillis(now), d.ApplicationID)
+				if err != nil {
 					return err
 				}
+				leased[d.ApplicationID] = n
 			}
 			if leased[d.ApplicationID] < int64(places) && len(ids) < limit {
 				leased[d.ApplicationID]++

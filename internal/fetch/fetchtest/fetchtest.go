@@ -154,7 +154,8 @@ func testStoreItem(t *testing.T, f *fixture) {
 	newer := *file
 	newer.IsNew, newer.Binding, newer.File.Size, newer.File.CreatedAt = false, []byte("c"), 77, later(time.Second)
 	must(t, f.StoreItem(ctx, step, &newer))
-	if got := value(f.GetFile(ctx, g.Library, file.File.ID))(t); got.Size != 77 || !got.CreatedAt.Equal(later(time.Second)) {
+	got := value(f.GetFile(ctx, g.Library, file.File.ID))(t)
+	if got.Size != 77 || !got.CreatedAt.Equal(later(time.Second)) {
 		t.Errorf("newer version %+v", got)
 	}
 	if n := value(f.CountFiles(ctx, g.Library))(t); n != 1 {
@@ -248,11 +249,12 @@ func testList(t *testing.T, f *fixture) {
 		}
 	}
 	kind := library.CollectedFilter{Service: 2, ObjectType: 7}
+	early := library.CollectedFilter{Service: 2, ObjectType: 7, Until: later(-time.Minute)}
 	for what, got := range map[string][2]int{
 		"all":             {count(library.CollectedFilter{}, time.Time{}), 4},
 		"of a type":       {count(kind, time.Time{}), 3},
 		"since a time":    {count(kind, now), 2},
-		"until a time":    {count(library.CollectedFilter{Service: 2, ObjectType: 7, Until: later(-time.Minute)}, time.Time{}), 2},
+		"until a time":    {count(early, time.Time{}), 2},
 		"of another type": {count(library.CollectedFilter{Service: 3, ObjectType: 7}, time.Time{}), 0},
 	} {
 		if got[0] != got[1] {
