@@ -25,9 +25,6 @@ import (
 // files have another inner format.
 const Base = "/v1.7/"
 
-// olderBases are the paths below which older clients look for the key set, which is the same in all versions.
-var olderBases = []string{"/v1.4/", "/v1.5/", "/v1.6/"}
-
 // Config is what the handlers call, and their limits.
 type Config struct {
 	Clients  *library.Clients
@@ -80,9 +77,6 @@ func New(c Config) http.Handler {
 	}
 
 	handle("GET jwks/oauth", a.keySet)
-	for _, base := range olderBases {
-		mux.Handle("GET "+base+"jwks/oauth", a.respond(a.keySet))
-	}
 	handle("POST oauth/authorize", a.withSignedRequest(a.authorize))
 	handle("POST oauth/token", a.withSignedRequest(a.token))
 	handle("POST oauth/token/reference", a.withSignedRequest(a.tokenReference))
@@ -111,8 +105,6 @@ func New(c Config) http.Handler {
 	handle("POST discovery/platforms", a.withSignedRequest(listing(a.Catalogue.Platforms)))
 	handle("POST discovery/sourceTypes", a.withSignedRequest(listing(a.Catalogue.SourceTypes)))
 	handle("GET permission-access/sample/datasets/{source}", a.withSignedRequest(a.sampleDataSets))
-
-	handle("POST tracking/sdk", a.withSignedRequest(a.tracking))
 
 	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") }))
 	return httpserve.Handler(c.IdleTimeout, a.dispatch(mux))
