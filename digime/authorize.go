@@ -95,9 +95,8 @@ type Authorization struct {
 // pass the query of the callback to its ParseCallback.
 //
 // [ErrInvalidRedirectURI] says that the redirect URL is not one of the contract's, and [ErrInvalidToken] that the token
-// of Link is revoked or belongs to another application. [ErrNotFound] says that the server does not know the Storage, or
-// no longer. Authorize verifies that the server has signed its response
-// ([ErrBadSignature]).
+// of Link is revoked or belongs to another application. [ErrNotFound] says that the server does not know the Storage,
+// or no longer. Authorize verifies that the server has signed its response ([ErrBadSignature]).
 func (k *Contract) Authorize(ctx context.Context, o AuthorizeOptions) (Authorization, error) {
 	query, err := pageQuery(o)
 	if err != nil {

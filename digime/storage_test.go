@@ -108,8 +108,8 @@ func TestStorageReturnsWhatWasUploaded(t *testing.T) {
 			}
 		}
 	}
-	last := l.Requests(digimetest.EndpointStorageFile)
-	if h := last[0].Header; h.Get("Transfer-Encoding") != "chunked" || h.Get("Content-Type") != "application/octet-stream" {
+	h := l.Requests(digimetest.EndpointStorageFile)[0].Header
+	if h.Get("Transfer-Encoding") != "chunked" || h.Get("Content-Type") != octets {
 		t.Errorf("header %v", h)
 	}
 }
@@ -198,21 +198,24 @@ func TestStorageArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func() error{
-		"no path":       func() error { return s.Upload(ctx, "", empty) },
-		"a folder":      func() error { return s.Upload(ctx, "a/", empty) },
-		"only slashes":  func() error { return s.DeleteFile(ctx, "//") },
-		"a parent":      func() error { return s.Upload(ctx, "a/../b", empty) },
-		"a dot":         func() error { _, err := s.OpenFile(ctx, "./b"); return err },
-		"a control":     func() error { return s.Upload(ctx, "a\nb", empty) },
-		"not UTF-8":     func() error { return s.Upload(ctx, "a\xff", empty) },
-		"no data":       func() error { return s.Upload(ctx, "a", nil) },
-		"no folder":     func() error { return s.DeleteFolder(ctx, "") },
-		"no contract":   func() error { return none.Storage(s.ID()).DeleteFile(ctx, "a") },
-		"zero Storage":  func() error { return new(digime.Storage).Upload(ctx, "a", empty) },
-		"no id":         func() error { return l.write(t).Storage("").DeleteFile(ctx, "a") },
-		"a path as id":  func() error { return l.write(t).Storage("a/b").DeleteFile(ctx, "a") },
-		"no URL":        func() error { return elsewhere.Storage(s.ID()).DeleteFile(ctx, "a") },
-		"nobody's list": func() error { _, err := none.Storage("a").ListFiles(ctx, digime.StorageListOptions{}); return err },
+		"no path":      func() error { return s.Upload(ctx, "", empty) },
+		"a folder":     func() error { return s.Upload(ctx, "a/", empty) },
+		"only slashes": func() error { return s.DeleteFile(ctx, "//") },
+		"a parent":     func() error { return s.Upload(ctx, "a/../b", empty) },
+		"a dot":        func() error { _, err := s.OpenFile(ctx, "./b"); return err },
+		"a control":    func() error { return s.Upload(ctx, "a\nb", empty) },
+		"not UTF-8":    func() error { return s.Upload(ctx, "a\xff", empty) },
+		"no data":      func() error { return s.Upload(ctx, "a", nil) },
+		"no folder":    func() error { return s.DeleteFolder(ctx, "") },
+		"no contract":  func() error { return none.Storage(s.ID()).DeleteFile(ctx, "a") },
+		"zero Storage": func() error { return new(digime.Storage).Upload(ctx, "a", empty) },
+		"no id":        func() error { return l.write(t).Storage("").DeleteFile(ctx, "a") },
+		"a path as id": func() error { return l.write(t).Storage("a/b").DeleteFile(ctx, "a") },
+		"no URL":       func() error { return elsewhere.Storage(s.ID()).DeleteFile(ctx, "a") },
+		"nobody's list": func() error {
+			_, err := none.Storage("a").ListFiles(ctx, digime.StorageListOptions{})
+			return err
+		},
 	} {
 		if err := call(); !errors.Is(err, digime.ErrValidation) {
 			t.Errorf("%s: error %v, want ErrValidation", name, err)
@@ -239,11 +242,11 @@ func TestStorageFailures(t *testing.T) {
 		"a login page":    {digimetest.LoginPage(), get, digime.ErrInvalidResponse},
 		"a file's page":   {digimetest.LoginPage(), put, digime.ErrInvalidResponse},
 		"no room":         {digimetest.QuotaExceeded(), put, digime.ErrQuotaExceeded},
-		"a full disk":     {digimetest.Refuse(digime.Error{Code: "StorageFull", Status: 507}), put, digime.ErrStorageFull},
-		"an old token":    {digimetest.Refuse(digime.Error{Code: "Unauthorized", Status: 401}), put, digime.ErrUnauthorized},
-		"no consent":      {digimetest.Refuse(digime.Error{Code: "InsufficientScope", Status: 403}), get, digime.ErrInsufficientScope},
-		"another content": {respondType(200, "application/octet-stream", strings.Repeat("x", 320)), get, digime.ErrWrongKey},
-		"a part of it":    {respondType(206, "application/octet-stream", content), get, digime.ErrInvalidResponse},
+		"a full disk":     {refuse("StorageFull", 507), put, digime.ErrStorageFull},
+		"an old token":    {refuse("Unauthorized", 401), put, digime.ErrUnauthorized},
+		"no consent":      {refuse("InsufficientScope", 403), get, digime.ErrInsufficientScope},
+		"another content": {respondType(200, octets, strings.Repeat("x", 320)), get, digime.ErrWrongKey},
+		"a part of it":    {respondType(206, octets, content), get, digime.ErrInvalidResponse},
 		"another key": {digimetest.Status(503), func(l testLibrary, s *digime.Storage) error {
 			_, err := download(t.Context(), l.read(t).Storage(s.ID()), "f") // the 503 is repeated
 			return err
@@ -279,6 +282,12 @@ func TestStorageFailures(t *testing.T) {
 			}
 		})
 	}
+}
+
+const octets = "application/octet-stream"
+
+func refuse(code digime.ErrorCode, status int) digimetest.Failure {
+	return digimetest.Refuse(digime.Error{Code: code, Status: status})
 }
 
 var errBroken = errors.New("the data is broken")

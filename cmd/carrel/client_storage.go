@@ -23,8 +23,8 @@ type clientStorage struct {
 
 // Help is what --help adds.
 func (clientStorage) Help() string {
-	return `An application keeps files of its own for a person in a storage. Only the contract that has uploaded a file can
-decrypt it.
+	return `An application keeps files of its own for a person in a storage. Only the contract that has uploaded a
+file can decrypt it.
 
   carrel client authorize --contract write --storage
   carrel client storage upload settings.json

@@ -6,8 +6,8 @@
 // arrived with [Library.Files], [Library.Resources] and [Library.Requests], and lets calls fail with
 // [Library.ExpireAccessTokens], [Library.Revoke] and [Library.FailNext]. The example of the package is a test to copy.
 //
-// An application that keeps files in a storage gets one with [Library.AddStorage], or by [Library.Allow] as it does at a
-// server, and [Library.StorageFiles] returns what it has stored.
+// An application that keeps files in a storage gets one with [Library.AddStorage], or by [Library.Allow] as it does at
+// a server, and [Library.StorageFiles] returns what it has stored.
 //
 // A push to a provider requires a consent that was authorised with [digime.SourcePush]; [Library.User] and
 // [Library.Token] give one for the write contract.

@@ -1,11 +1,13 @@
 package catalogue_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
 // The example in the documentation is a valid file, and the documentation has all data
@@ -29,6 +31,31 @@ func TestDocs(t *testing.T) {
 	for _, word := range append(append([]string{}, catalogue.DataTypes...), catalogue.OrganizationTypes...) {
 		if !strings.Contains(doc, "`"+word+"`") {
 			t.Errorf("docs/catalogue.md does not have %s", word)
+		}
+	}
+}
+
+// The documentation has all collections of sample data with their types of objects, and all sets.
+func TestDocsOfSampleData(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/catalogue.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Sample data\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, collection := range sampledata.Collections() {
+		_, row, found := strings.Cut(section, "\n| `"+collection+"` | ")
+		row, _, _ = strings.Cut(row, "\n")
+		for _, set := range sampledata.Sets(collection) {
+			for _, o := range set.ObjectTypes() {
+				if !strings.Contains(row, fmt.Sprintf(" %s %d", o.Name, o.ID)) {
+					t.Errorf("the row of %s, which is there: %v, does not have the type %+v", collection, found, o)
+				}
+			}
+			if !strings.Contains(section, "\n| `"+set.ID+"` | ") {
+				t.Errorf("docs/catalogue.md does not have the set %s", set.ID)
+			}
 		}
 	}
 }

@@ -15,7 +15,7 @@ var fields = map[string]map[string]string{
 	"post": {
 		"accountentityid": "text", "entityid": "text", "createddate": "number", "updateddate": "number",
 		"baseid": "text", "postid": "text", "posturl": "text", "text": "text", "title": "text",
-		"commentcount": "number",
+		"commentcount":   "number",
 		"favouritecount": "number", "likecount": "number", "sharecount": "number", "iscommentable": "number",
 		"isfavourited": "number", "islikeable": "number", "islikes": "number", "isshared": "number",
 		"istruncated": "number", "latitude": "number", "longitude": "number", "originalposturl": "text",

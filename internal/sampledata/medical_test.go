@@ -84,7 +84,7 @@ func TestMedicalContent(t *testing.T) {
 	}
 	for profile, fewest := range map[string]int{
 		"nl-core-patient": 1, "zib-BloodPressure": 100, "zib-BodyWeight": 100, "zib-BodyHeight": 2,
-		"zib-HeartRate": 100,
+		"zib-HeartRate":       100,
 		"zib-BodyTemperature": 5, "vitalsign-bloodglucose": 100, "zib-MedicationUse": 4, "zib-MedicationAgreement": 4,
 		"zib-AllergyIntolerance": 2, "zib-Problem": 4, "zib-LaboratoryTestResult-Observation": 12,
 		"zib-LaboratoryTestResult-DiagnosticReport": 2,
@@ -105,7 +105,7 @@ var ranges = map[string]struct {
 }{
 	"8480-6": {100, 180, "mm[Hg]"}, "8462-4": {60, 110, "mm[Hg]"}, "8867-4": {45, 110, "/min"},
 	"29463-7": {70, 90, "kg"},
-	"8302-2": {165, 175, "cm"}, "8310-5": {36, 40, "Cel"}, "14743-9": {4, 11, "mmol/L"},
+	"8302-2":  {165, 175, "cm"}, "8310-5": {36, 40, "Cel"}, "14743-9": {4, 11, "mmol/L"},
 	"59261-8": {40, 70, "mmol/mol"},
 	"14749-6": {5, 9, "mmol/L"}, "14647-2": {3, 7, "mmol/L"}, "14646-4": {1, 2, "mmol/L"}, "22748-8": {1, 5, "mmol/L"},
 	"14682-9": {50, 100, "umol/L"},

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
-	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/fetch/fetchtest"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
 	"github.com/carrelhq/carrel/internal/storage/storagetest"
 	"github.com/carrelhq/carrel/internal/store"
