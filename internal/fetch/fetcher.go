@@ -140,9 +140,10 @@ func (f *Fetcher) run(ctx context.Context, one Fetch) {
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := make(chan struct{})
+	claimed := one // the attempt changes its own
 	go func() {
 		defer close(watched)
-		f.watch(work, one, cancel)
+		f.watch(work, claimed, cancel)
 	}()
 	connection, grant, err := f.verify(work, one)
 	if err == nil {
