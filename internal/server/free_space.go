@@ -20,8 +20,8 @@ type Reserve struct {
 
 // of returns the bytes to leave free on a disk.
 func (r Reserve) of(total uint64) uint64 {
-	bytes := uint64(max(r.Bytes, 0))                 //nolint:gosec // not negative
-	share := total / 100 * uint64(max(r.Percent, 0)) //nolint:gosec // not negative
+	bytes := uint64(max(r.Bytes, 0))
+	share := total / 100 * uint64(max(r.Percent, 0))
 	switch {
 	case r.Bytes > 0 && r.Percent > 0:
 		return max(min(bytes, share), minFree)

@@ -214,6 +214,8 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 		"tokens.hash", "tokens.seal", "tokens.code_hash", "deleted_tokens.hash", "sessions.hash", "sessions.public_key",
 		"sessions.seal", "contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",
 		"storage_files.sha256", "storage_contents.data", // which the application has encrypted
+		// MACs that a rotation leaves as they are: once their key is gone, the item is fetched again and written anew.
+		"collected_files.fingerprint", "collected_files.binding",
 	}
 	w := carreltest.New(t)
 	for _, column := range w.BytesColumns() {

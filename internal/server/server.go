@@ -247,8 +247,9 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		Storages: s.Storages, CloudTokensOnce: c.CloudTokensOnce,
 		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
-		Connections: s.Connections, Deliveries: s.Deliveries, Fetches: s.Fetches, Storages: s.Storages, Catalogue: sources,
-		Operator: c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Requests: requests,
+		Connections: s.Connections, Deliveries: s.Deliveries, Fetches: s.Fetches, Storages: s.Storages,
+		Catalogue: sources,
+		Operator:  c.Operator, PublicURL: public, DeleteWait: c.DeleteWait, Requests: requests,
 		IdleTimeout: c.IdleTimeout, Now: c.Now, Log: c.Log})
 	s.Handler = s.route(protocol, pages, public.Scheme == "https")
 	return s, nil

@@ -101,7 +101,8 @@ type route struct {
 func routes(u *ui.UI, c Config) []route {
 	signIn := signin.New(u, c.People)
 	onboardingPages := onboarding.New(u, signIn, onboarding.Services{
-		Consents: c.Consents, Connections: c.Connections, Fetches: c.Fetches, Catalogue: c.Catalogue, DeleteWait: c.DeleteWait,
+		Consents: c.Consents, Connections: c.Connections, Fetches: c.Fetches, Catalogue: c.Catalogue,
+		DeleteWait: c.DeleteWait,
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{
 		People: c.People, Consents: c.Consents, Files: c.Files, Activity: c.Activity,

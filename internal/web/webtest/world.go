@@ -35,7 +35,9 @@ func New(t testing.TB, options ...carreltest.Option) *World {
 	w.Secrets.Plant(Password)
 	w.Config = web.Config{
 		People: w.People, Consents: w.Consents, Files: w.Files, Activity: w.Activity, Connections: w.Connections,
-		Deliveries: w.Queue, Fetches: w.Fetches, Storages: w.Storages, Catalogue: w.Catalogue, Operator: "Example Hosting", PublicURL: url,
+		Deliveries: w.Queue, Fetches: w.Fetches, Storages: w.Storages, Catalogue: w.Catalogue,
+		Operator:   "Example Hosting",
+		PublicURL:  url,
 		DeleteWait: deleteWait,
 		Zone:       time.UTC, Now: w.Clock.Now, Log: slog.New(slog.NewTextHandler(w.Log, nil)),
 	}
