@@ -89,7 +89,8 @@ func (q *quotaFlag) UnmarshalText(text []byte) error {
 	default:
 		var size byteSize
 		if err := size.UnmarshalText(text); err != nil || size == 0 {
-			return errors.New(`give a size or a number, "none" for no limit, or "default" for the server's setting`)
+			return errors.New(`give a size or a number, "none" for no limit, ` +
+				`or "default" for the setting of the server`)
 		}
 		q.limit = int64(size)
 	}
