@@ -67,9 +67,6 @@ func (db *DB) ListFetches(ctx context.Context, id library.ID) ([]fetch.Fetch, er
 	return convert(rows, toFetch), nil
 }
 
-// maxClaimable is how many fetches are looked through for those that have a place.
-const maxClaimable = 200
-
 // ClaimFetches implements [fetch.Store]. It claims one after the other, in the order of their ids, as ClaimDeliveries
 // does.
 func (db *DB) ClaimFetches(
@@ -78,24 +75,9 @@ func (db *DB) ClaimFetches(
 	var rows []query.Fetch
 	err := db.add(ctx, "claim fetches", func(ctx context.Context, q *query.Queries) error {
 		rows = nil
-		due, err := q.ListClaimableFetches(ctx, toMillis(now), clamp(max(limit, maxClaimable)))
+		ids, err := q.ListClaimableFetches(ctx, toMillis(now), query.Number(places), clamp(limit))
 		if err != nil {
 			return err
-		}
-		leased := map[wire.ApplicationID]int64{}
-		var ids []wire.AccountID
-		for _, d := range due {
-			if _, has := leased[d.ApplicationID]; !has {
-				n, err := q.CountLeasedFetches(ctx, toMillis(now), d.ApplicationID)
-				if err != nil {
-					return err
-				}
-				leased[d.ApplicationID] = n
-			}
-			if leased[d.ApplicationID] < int64(places) && len(ids) < limit {
-				leased[d.ApplicationID]++
-				ids = append(ids, d.AccountID)
-			}
 		}
 		slices.Sort(ids)
 		for _, id := range ids {

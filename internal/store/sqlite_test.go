@@ -50,6 +50,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		"addFirstSigningKey": true, "listLargeFiles": true,
 		"listLargeStorageFiles": true,
 		"listStorageRemovals":   true, // those of a few seconds
+		"listClaimableFetches":  true, // what it scans is due, which it found by an index
 		"listUsageFaults":       true, // for a check; what it scans are the rows of one library, found by an index
 		"listUngranted":         true, // once an hour, all accounts
 		"listAuditEntries":      true, // the newest of them, by an index

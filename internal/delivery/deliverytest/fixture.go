@@ -85,7 +85,12 @@ func (f *fixture) account(g library.Grant, source int) delivery.Connection {
 // sender is a person with a grant and an account that it can be sent to.
 func (f *fixture) sender() (library.Grant, delivery.Connection) {
 	f.T.Helper()
-	g, _, _ := f.Approve(f.AnyPerson(), f.AnyClient(library.Write))
+	return f.senderOf(f.AnyClient(library.Write))
+}
+
+func (f *fixture) senderOf(c library.Client) (library.Grant, delivery.Connection) {
+	f.T.Helper()
+	g, _, _ := f.Approve(f.AnyPerson(), c)
 	return g, f.account(g, 1)
 }
 
@@ -151,6 +156,12 @@ func (f *fixture) posting(g library.Grant, a delivery.Connection, lease string) 
 func AddSender(t testing.TB, s Store) (library.Grant, delivery.Connection) {
 	t.Helper()
 	return fixtureOf(t, s).sender()
+}
+
+// AddSenderOf is AddSender with a grant for a client that is there already.
+func AddSenderOf(t testing.TB, s Store, c library.Client) (library.Grant, delivery.Connection) {
+	t.Helper()
+	return fixtureOf(t, s).senderOf(c)
 }
 
 // NewDelivery is a delivery of 4 KiB to be added under a grant, due at once.

@@ -2,6 +2,7 @@
 package fetchtest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"RequestFetch makes a fetch pending, and lets one go on that is under way", testRequest},
 		{"ClaimFetches gives a fetch to one lease, and an application its places", testClaim},
+		{"ClaimFetches finds what is behind many fetches of another application", testClaimBehind},
 		{"StoreItem stores a file once, and its newer version in its place", testStoreItem},
 		{"StoreItem and ExtendFetch refuse another lease, and an account that is gone", testLease},
 		{"PostponeFetch and EndFetch end the lease", testEnd},
@@ -55,12 +57,17 @@ type fixture struct {
 	t testing.TB
 }
 
+// pending is a fetch from an account that is to be requested.
+func pending(g library.Grant, a delivery.Connection, at time.Time) fetch.Fetch {
+	return fetch.Fetch{Account: a.ID, Library: g.Library, Application: g.Application, Contract: g.Contract,
+		Grant: g.ID, State: fetch.Pending, NextAt: at, CreatedAt: at, UpdatedAt: at}
+}
+
 // requested returns an account with a fetch that is pending.
 func (f *fixture) requested() (library.Grant, delivery.Connection, fetch.Fetch) {
 	f.t.Helper()
 	g, account := deliverytest.AddSender(f.t, f)
-	one := fetch.Fetch{Account: account.ID, Library: g.Library, Application: g.Application, Contract: g.Contract,
-		Grant: g.ID, State: fetch.Pending, NextAt: now, CreatedAt: now, UpdatedAt: now}
+	one := pending(g, account, now)
 	must(f.t, f.RequestFetch(ctx, one))
 	return g, account, one
 }
@@ -135,6 +142,29 @@ func testClaim(t *testing.T, f *fixture) {
 	if len(taken) != 1 || taken[0].Lease != "b" || taken[0].State != fetch.Running ||
 		taken[0].Account != one.Account && taken[0].Account != two.Account {
 		t.Errorf("taken over: %+v", taken)
+	}
+}
+
+// testClaimBehind: an application that has hundreds of fetches due takes its places, and nobody else's.
+func testClaimBehind(t *testing.T, f *fixture) {
+	request := func(c library.Client, at time.Time) wire.AccountID {
+		g, account := deliverytest.AddSenderOf(t, f, c)
+		must(t, f.RequestFetch(ctx, pending(g, account, at)))
+		return account.ID
+	}
+	clients := librarytest.FixtureOf(t, f)
+	crowd := clients.AnyClient(library.Write)
+	for range 250 {
+		request(crowd, now)
+	}
+	at := later(time.Second)
+	last := request(clients.AnyClient(library.Write), at)
+	held := value(f.ClaimFetches(ctx, "a", at, later(time.Minute), 2, 8))(t)
+	if len(held) != 3 || !slices.ContainsFunc(held, func(h fetch.Fetch) bool { return h.Account == last }) {
+		t.Errorf("claimed %d, want two of one application and one of the other", len(held))
+	}
+	if more := value(f.ClaimFetches(ctx, "b", at, later(time.Minute), 2, 8))(t); len(more) > 0 {
+		t.Errorf("claimed %d more", len(more))
 	}
 }
 

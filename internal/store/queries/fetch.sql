@@ -15,14 +15,19 @@ SELECT * FROM fetches WHERE account_id = $1;
 -- name: ListFetches :many
 SELECT fetches.* FROM fetches WHERE library_id = $1 ORDER BY account_id;
 
+-- Lists what is due, of each application as much as it has places left, so that nobody waits behind another's many.
 -- name: ListClaimableFetches :many
-SELECT account_id, application_id FROM fetches
-WHERE state IN ('pending', 'running') AND next_at <= sqlc.arg(now) AND lease_until <= sqlc.arg(now)
-ORDER BY next_at, account_id LIMIT sqlc.arg(lim);
-
--- name: CountLeasedFetches :one
-SELECT COUNT(*) FROM fetches
-WHERE state IN ('pending', 'running') AND lease_until > sqlc.arg(now) AND application_id = sqlc.arg(application_id);
+SELECT due.account_id FROM (
+    SELECT f.account_id, f.application_id, f.next_at,
+        ROW_NUMBER() OVER (PARTITION BY f.application_id ORDER BY f.next_at, f.account_id) AS place
+    FROM fetches AS f
+    WHERE f.state IN ('pending', 'running') AND f.next_at <= sqlc.arg(now) AND f.lease_until <= sqlc.arg(now)
+) AS due
+WHERE due.place <= CAST(sqlc.arg(places) AS BIGINT) - (
+    SELECT COUNT(*) FROM fetches AS leased
+    WHERE leased.state IN ('pending', 'running') AND leased.application_id = due.application_id
+        AND leased.lease_until > sqlc.arg(now))
+ORDER BY due.next_at, due.account_id LIMIT sqlc.arg(lim);
 
 -- If two transactions claim a fetch, the second waits until the first has written the row, and then evaluates the
 -- condition again. So only one of them gets it.

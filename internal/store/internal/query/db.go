@@ -174,9 +174,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countGrantsStmt, err = db.PrepareContext(ctx, countGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query CountGrants: %w", err)
 	}
-	if q.countLeasedFetchesStmt, err = db.PrepareContext(ctx, countLeasedFetches); err != nil {
-		return nil, fmt.Errorf("error preparing query CountLeasedFetches: %w", err)
-	}
 	if q.countWaitingStmt, err = db.PrepareContext(ctx, countWaiting); err != nil {
 		return nil, fmt.Errorf("error preparing query CountWaiting: %w", err)
 	}
@@ -1207,11 +1204,6 @@ func (q *Queries) Close() error {
 	if q.countGrantsStmt != nil {
 		if cerr := q.countGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countGrantsStmt: %w", cerr)
-		}
-	}
-	if q.countLeasedFetchesStmt != nil {
-		if cerr := q.countLeasedFetchesStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing countLeasedFetchesStmt: %w", cerr)
 		}
 	}
 	if q.countWaitingStmt != nil {
@@ -2598,7 +2590,6 @@ type Queries struct {
 	countEventsBeforeFirstStmt                   *sql.Stmt
 	countFilesStmt                               *sql.Stmt
 	countGrantsStmt                              *sql.Stmt
-	countLeasedFetchesStmt                       *sql.Stmt
 	countWaitingStmt                             *sql.Stmt
 	deleteAccountHandlesOfLibraryStmt            *sql.Stmt
 	deleteAdoptionsStmt                          *sql.Stmt
@@ -2914,7 +2905,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countEventsBeforeFirstStmt:        q.countEventsBeforeFirstStmt,
 		countFilesStmt:                    q.countFilesStmt,
 		countGrantsStmt:                   q.countGrantsStmt,
-		countLeasedFetchesStmt:            q.countLeasedFetchesStmt,
 		countWaitingStmt:                  q.countWaitingStmt,
 		deleteAccountHandlesOfLibraryStmt: q.deleteAccountHandlesOfLibraryStmt,
 		deleteAdoptionsStmt:               q.deleteAdoptionsStmt,

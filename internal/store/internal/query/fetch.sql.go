@@ -122,18 +122,6 @@ func (q *Queries) ClaimFetch(ctx context.Context, arg ClaimFetchParams) (Fetch, 
 	return i, err
 }
 
-const countLeasedFetches = `-- name: CountLeasedFetches :one
-SELECT COUNT(*) FROM fetches
-WHERE state IN ('pending', 'running') AND lease_until > $1 AND application_id = $2
-`
-
-func (q *Queries) CountLeasedFetches(ctx context.Context, now Number, applicationID wire.ApplicationID) (int64, error) {
-	row := q.queryRow(ctx, q.countLeasedFetchesStmt, countLeasedFetches, now, applicationID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const deleteCollectedOfLibrary = `-- name: DeleteCollectedOfLibrary :exec
 DELETE FROM collected_files WHERE library_id = $1
 `
@@ -273,29 +261,33 @@ func (q *Queries) GetFetch(ctx context.Context, accountID wire.AccountID) (Fetch
 }
 
 const listClaimableFetches = `-- name: ListClaimableFetches :many
-SELECT account_id, application_id FROM fetches
-WHERE state IN ('pending', 'running') AND next_at <= $1 AND lease_until <= $1
-ORDER BY next_at, account_id LIMIT $2
+SELECT due.account_id FROM (
+    SELECT f.account_id, f.application_id, f.next_at,
+        ROW_NUMBER() OVER (PARTITION BY f.application_id ORDER BY f.next_at, f.account_id) AS place
+    FROM fetches AS f
+    WHERE f.state IN ('pending', 'running') AND f.next_at <= $1 AND f.lease_until <= $1
+) AS due
+WHERE due.place <= CAST($2 AS BIGINT) - (
+    SELECT COUNT(*) FROM fetches AS leased
+    WHERE leased.state IN ('pending', 'running') AND leased.application_id = due.application_id
+        AND leased.lease_until > $1)
+ORDER BY due.next_at, due.account_id LIMIT $3
 `
 
-type ListClaimableFetchesRow struct {
-	AccountID     wire.AccountID
-	ApplicationID wire.ApplicationID
-}
-
-func (q *Queries) ListClaimableFetches(ctx context.Context, now Number, lim int32) ([]ListClaimableFetchesRow, error) {
-	rows, err := q.query(ctx, q.listClaimableFetchesStmt, listClaimableFetches, now, lim)
+// Lists what is due, of each application as much as it has places left, so that nobody waits behind another's many.
+func (q *Queries) ListClaimableFetches(ctx context.Context, now Number, places Number, lim int32) ([]wire.AccountID, error) {
+	rows, err := q.query(ctx, q.listClaimableFetchesStmt, listClaimableFetches, now, places, lim)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListClaimableFetchesRow
+	var items []wire.AccountID
 	for rows.Next() {
-		var i ListClaimableFetchesRow
-		if err := rows.Scan(&i.AccountID, &i.ApplicationID); err != nil {
+		var account_id wire.AccountID
+		if err := rows.Scan(&account_id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, account_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
