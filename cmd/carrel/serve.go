@@ -18,7 +18,6 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/storage"
 )
 
 type serveCmd struct {
@@ -93,7 +92,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
 		MaxFileSize:     c.MaxFileSize,
-		StorageQuota:    storage.Quota{Bytes: int64(c.StorageQuota), Files: int(c.StorageQuotaFiles)},
+		StorageQuota:    library.Quota{Bytes: int64(c.StorageQuota), Files: c.StorageQuotaFiles},
 		CloudTokensOnce: c.CloudTokensOnce,
 		NoNewLibraries:  c.Closed, BehindProxy: c.BehindProxy, Log: log,
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,

@@ -15,7 +15,6 @@ import (
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // cloudRefusal is how a call of the file storage is to fail.
@@ -450,7 +449,7 @@ func TestCloudUploadSlow(t *testing.T) {
 // TestCloudQuota: a full storage refuses with a message that says what to do, and nothing to wait for.
 func TestCloudQuota(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *server.Config) { c.StorageQuota = storage.Quota{Files: 3, Bytes: 200_000} })
+	w := newWorld(t, func(c *server.Config) { c.StorageQuota = library.Quota{Files: 3, Bytes: 200_000} })
 	_, id := w.Person().AllowsStorage(w.write)
 	w.mustSend(t, uploads(w.write, id, "/a", strings.Repeat("a", 150_000)), nil)
 	full := cloudRefusal{507, wire.CodeQuotaExceeded,

@@ -17,7 +17,6 @@ import (
 	"github.com/carrelhq/carrel/docs"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/openapi"
-	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // These tests compare docs/openapi.json with the code of this package. The tests of the calls compare it with the
@@ -216,7 +215,7 @@ var errorsOf = map[string][]*wire.Error{
 	"wire.Validation": {wire.Validation("")},
 
 	"quotaExceeded":        {quotaExceeded(&library.QuotaError{})},
-	"storageQuotaExceeded": {storageQuotaExceeded(&storage.QuotaError{})},
+	"storageQuotaExceeded": {storageQuotaExceeded(&library.QuotaError{})},
 	"noConsent":            {noConsent()},
 	"unauthorized":         {wireError(unauthorized(library.InvalidRequest("")))},
 }

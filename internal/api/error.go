@@ -7,7 +7,6 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/storage"
 )
 
 // The constructors of the protocol's errors, each with its code, status and message, which clients compare. refusal.go
@@ -146,12 +145,12 @@ func quotaExceeded(full *library.QuotaError) *wire.Error {
 }
 
 // storageQuotaExceeded refuses a file that does not fit into a storage.
-func storageQuotaExceeded(full *storage.QuotaError) *wire.Error {
-	message := fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", full.Used.Bytes,
-		full.Quota.Bytes)
-	if full.OfFiles {
-		message = fmt.Sprintf("The storage is full: it holds %d of %d files. Delete files first", full.Used.Files,
-			full.Quota.Files)
+func storageQuotaExceeded(full *library.QuotaError) *wire.Error {
+	message := fmt.Sprintf("The storage is full: it holds %d of %d files. Delete files first", full.Used.Files,
+		full.Quota.Files)
+	if full.InBytes {
+		message = fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", full.Used.Bytes,
+			full.Quota.Bytes)
 	}
 	return &wire.Error{Code: wire.CodeQuotaExceeded, Status: http.StatusInsufficientStorage, Message: message}
 }

@@ -17,7 +17,6 @@ func wireError(err error) *wire.Error {
 	var e *wire.Error
 	var body *library.BodyError
 	var full *library.QuotaError
-	var fullStorage *storage.QuotaError
 	switch {
 	case errors.As(err, &refusal):
 		return refusalError(refusal).Because(refusal.Cause)
@@ -25,10 +24,10 @@ func wireError(err error) *wire.Error {
 		return e
 	case errors.Is(err, delivery.ErrReconnect):
 		return serviceAuthorization()
+	case errors.As(err, &full) && full.Kind == library.StorageQuota:
+		return storageQuotaExceeded(full).Because(err)
 	case errors.As(err, &full):
 		return quotaExceeded(full).Because(err)
-	case errors.As(err, &fullStorage):
-		return storageQuotaExceeded(fullStorage).Because(err)
 	case errors.Is(err, storage.ErrNoConsent):
 		return noConsent().Because(err)
 	case errors.Is(err, library.ErrStorageFull):

@@ -180,8 +180,8 @@ func (c *Checker) checkSigningKeys(ctx context.Context) error {
 // checkPage is how many ids are read at a time.
 const checkPage = 500
 
-// eachID calls visit with each id of a list that is read a page at a time.
-func eachID[T ~string](
+// EachID calls visit with each id of a list that is read a page at a time.
+func EachID[T ~string](
 	ctx context.Context,
 	list func(ctx context.Context, after T, limit int) ([]T, error),
 	visit func(T) error,
@@ -205,7 +205,7 @@ func eachID[T ~string](
 }
 
 func (c *Checker) checkLibraries(ctx context.Context) error {
-	return eachID(ctx, c.Store.ListLibraryIDs, func(id ID) error { return c.checkLibrary(ctx, id) })
+	return EachID(ctx, c.Store.ListLibraryIDs, func(id ID) error { return c.checkLibrary(ctx, id) })
 }
 
 // checkLibrary checks a library. Its faults are reported at the end, and not if the library has
@@ -230,21 +230,21 @@ func (c *Checker) checkLibrary(ctx context.Context, id ID) error {
 }
 
 func (c *Checker) checkRowsOfNothing(ctx context.Context) error {
-	err := eachID(ctx, c.Store.ListFilesOfNoLibrary, func(id wire.FileName) error {
+	err := EachID(ctx, c.Store.ListFilesOfNoLibrary, func(id wire.FileName) error {
 		c.fault(fmt.Sprintf("file %s: there is no such library", id))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = eachID(ctx, c.Store.ListUsageOfNoLibrary, func(id ID) error {
+	err = EachID(ctx, c.Store.ListUsageOfNoLibrary, func(id ID) error {
 		c.fault(fmt.Sprintf("usage of library %s: there is no such library", id))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return eachID(ctx, c.Store.ListContentsOfNoFile, func(id wire.FileName) error {
+	return EachID(ctx, c.Store.ListContentsOfNoFile, func(id wire.FileName) error {
 		c.fault(fmt.Sprintf("content of file %s: there is no such file", id))
 		return nil
 	})
@@ -571,7 +571,7 @@ func (l *libraryCheck) findStrangers(ctx context.Context) error {
 	list := func(ctx context.Context, after wire.FileName, limit int) ([]wire.FileName, error) {
 		return l.Store.ListFileIDs(ctx, l.id, after, limit)
 	}
-	return eachID(ctx, list, func(id wire.FileName) error {
+	return EachID(ctx, list, func(id wire.FileName) error {
 		if arrived[id] {
 			return nil
 		}

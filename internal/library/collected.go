@@ -1,7 +1,6 @@
 package library
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -186,7 +185,7 @@ func (c *Collector) Seal(
 	}
 	raw.ApplicationID, raw.ContractID = file.Application, file.Contract
 	raw.PartnerID, raw.Created = g.Client.Application.PartnerID, wire.MillisOf(file.CreatedAt)
-	if file.MetadataJSON, err = encodeText(collectedMetadata{&item, raw}); err != nil {
+	if file.MetadataJSON, err = encodeMetadata(collectedMetadata{&item, raw}); err != nil {
 		return nil, err
 	}
 	file = file.Decoded()
@@ -228,15 +227,4 @@ func (c *Collector) AddEvent(ctx context.Context, e Event) error {
 // RecordRefusal records that a quota has refused a file, as it does for a push.
 func (c *Collector) RecordRefusal(ctx context.Context, g CollectGrant, full *QuotaError) {
 	c.files.quotas.refused(ctx, &Bearer{Client: g.Client, Grant: g.Grant, Library: g.Library}, full)
-}
-
-// encodeText is the encoding of EncodeMetadata.
-func encodeText(v any) (string, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return "", fmt.Errorf("encode metadata: %w", err)
-	}
-	return strings.ToValidUTF8(strings.TrimSuffix(out.String(), "\n"), "\uFFFD"), nil
 }

@@ -12,7 +12,9 @@ import (
 
 // EncodeMetadata returns the JSON text of a file's metadata, as it is stored and as the file's
 // key is bound to it: UTF-8 without NUL, which every database gives back unchanged.
-func EncodeMetadata(m wire.RawMetadata) (string, error) {
+func EncodeMetadata(m wire.RawMetadata) (string, error) { return encodeMetadata(m) }
+
+func encodeMetadata(m any) (string, error) {
 	var out strings.Builder
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false) // it would make a text up to six times as long

@@ -75,7 +75,7 @@ func (f *Files) push(
 	}
 	buffer := f.buffers.Get().(*[InlineLimit + 1]byte)
 	defer f.buffers.Put(buffer)
-	n, err := fill(content, buffer[:])
+	n, err := FillBuffer(content, buffer[:])
 	switch {
 	case err == nil:
 		return f.pushLarge(ctx, b, file, io.MultiReader(bytes.NewReader(buffer[:n]), content), announced)
@@ -86,9 +86,9 @@ func (f *Files) push(
 	}
 }
 
-// fill reads until the buffer is full (nil) or the content ends (io.EOF). Unlike io.ReadFull it
+// FillBuffer reads until the buffer is full (nil) or the content ends (io.EOF). Unlike io.ReadFull it
 // tells the end of the content from a broken connection.
-func fill(r io.Reader, buffer []byte) (n int, err error) {
+func FillBuffer(r io.Reader, buffer []byte) (n int, err error) {
 	for n < len(buffer) && err == nil {
 		var m int
 		m, err = r.Read(buffer[n:])

@@ -43,6 +43,8 @@ const (
 	ApplicationQuota QuotaKind = "application"
 	// ContractQuota bounds what an application stores with one of its contracts in all libraries.
 	ContractQuota QuotaKind = "contract"
+	// StorageQuota bounds what an application keeps in the storage of one person.
+	StorageQuota QuotaKind = "storage"
 )
 
 // Used is how many files are stored, and how many bytes they have together.

@@ -34,7 +34,7 @@ const (
 )
 
 // A quotaKeeper refuses what quotas leave no room for. The quota of a library is exact, because the transaction that
-// adds a file checks it too. Those over all libraries are not: no row has their sum: all pushes would wait for it.
+// adds a file checks it too. Those over all libraries are not: a row with their sum would make all pushes wait.
 type quotaKeeper struct {
 	store  UsageStore
 	config QuotaConfig

@@ -129,7 +129,7 @@ func TestAttackStorageRevived(t *testing.T) {
 func TestAttackStorageQuota(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
-		quota := storage.Quota{Files: 50, Bytes: 1 << 20}
+		quota := library.Quota{Files: 50, Bytes: 1 << 20}
 		s := carreltest.Serve(t, append(options, func(c *server.Config) { c.StorageQuota = quota })...)
 		greedy, other := s.Application().Contract(library.Write), s.Application().Contract(library.Write)
 		_, mine := givesStorage(t, s, greedy)
@@ -171,9 +171,9 @@ func TestAttackStorageQuota(t *testing.T) {
 			}
 		}
 		db := s.OpensStore()
-		claimed := carreltest.Must(db.GetStorage(t.Context(), mine))(t).Usage
+		claimed := carreltest.Must(db.GetStorage(t.Context(), mine))(t).Used
 		nobodys := carreltest.Must(db.SumStoragesOfNobody(t.Context(), greedy.Application.ID))(t)
-		for what, used := range map[string]storage.Usage{"storage": claimed, "storages of nobody": nobodys} {
+		for what, used := range map[string]library.Used{"storage": claimed, "storages of nobody": nobodys} {
 			// Uploads at the same time to different storages of nobody may go a little beyond, on PostgreSQL.
 			if used.Files > quota.Files+senders || used.Bytes > quota.Bytes+senders*300_000 ||
 				what == "storage" && (used.Files > quota.Files || used.Bytes > quota.Bytes) {

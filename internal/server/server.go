@@ -60,7 +60,7 @@ type Config struct {
 	// MaxFileSize is the maximum size of a file in bytes; zero for no limit.
 	MaxFileSize int64
 	// StorageQuota bounds the storage of an application for a person; zero for no limit.
-	StorageQuota storage.Quota
+	StorageQuota library.Quota
 	// CloudTokensOnce refuses a token of the file storage that was used before.
 	CloudTokensOnce bool
 	// Quotas bound what is stored.

@@ -39,18 +39,18 @@ type Checker struct {
 
 // Check calls report with each fault.
 func (c *Checker) Check(ctx context.Context, report func(fault string)) error {
-	err := eachID(ctx, c.Store.ListStorageIDs, func(id ID) error { return c.checkStorage(ctx, id, report) })
+	err := library.EachID(ctx, c.Store.ListStorageIDs, func(id ID) error { return c.checkStorage(ctx, id, report) })
 	if err != nil {
 		return err
 	}
-	err = eachID(ctx, c.Store.ListFilesOfNoStorage, func(id string) error {
+	err = library.EachID(ctx, c.Store.ListFilesOfNoStorage, func(id string) error {
 		report("storage file " + id + ": there is no such storage")
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return eachID(ctx, c.Store.ListContentsOfNoStorageFile, func(id string) error {
+	return library.EachID(ctx, c.Store.ListContentsOfNoStorageFile, func(id string) error {
 		report("content of storage file " + id + ": there is no such file")
 		return nil
 	})
@@ -58,28 +58,6 @@ func (c *Checker) Check(ctx context.Context, report func(fault string)) error {
 
 // checkPage is how many ids are read at a time.
 const checkPage = 500
-
-// eachID calls visit with each id of a list that is read a page at a time.
-func eachID[T ~string](
-	ctx context.Context, list func(ctx context.Context, after T, limit int) ([]T, error), visit func(T) error,
-) error {
-	var after T
-	for {
-		ids, err := list(ctx, after, checkPage)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if err := visit(id); err != nil {
-				return err
-			}
-		}
-		if len(ids) < checkPage {
-			return nil
-		}
-		after = ids[len(ids)-1]
-	}
-}
 
 // checkStorage compares a storage with its files. What has changed meanwhile is no fault.
 func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) error {
@@ -97,7 +75,7 @@ func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) 
 		}
 	}
 	var faults []string
-	var sum Usage
+	var sum library.Used
 	for after, more := (File{}), true; more; {
 		files, err := c.Store.ListAllStorageFiles(ctx, id, after, checkPage)
 		if err != nil {
@@ -117,7 +95,7 @@ func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) 
 		}
 		more = len(files) == checkPage
 	}
-	if sum != before.Usage {
+	if sum != before.Used {
 		faults = append(faults, fmt.Sprintf("it is said to hold %d files with %d bytes, and holds %d with %d",
 			before.Files, before.Bytes, sum.Files, sum.Bytes))
 	}
@@ -150,7 +128,7 @@ func (c *Checker) checkFile(ctx context.Context, file File) (fault string, err e
 	if !wire.ValidName(file.ID) {
 		return "its content is gone", nil
 	}
-	blob, err := c.Blobs.Open(ctx, file.content().key())
+	blob, err := c.Blobs.Open(ctx, file.content().Key())
 	if errors.Is(err, library.ErrNotFound) {
 		return "its content is gone", nil
 	}

@@ -31,9 +31,6 @@ type File struct {
 // contentPrefix is what the folder of a storage's contents begins with. No library has an id with a hyphen.
 const contentPrefix = "storage-"
 
-// key is the key of the blob.
-func (c Content) key() string { return contentPrefix + string(c.Storage) + "/" + c.File }
-
 // ParseKey returns the content that a key of a blob names; false if it is none of a storage.
 func ParseKey(key string) (Content, bool) {
 	rest, ok := strings.CutPrefix(key, contentPrefix)
@@ -42,14 +39,14 @@ func ParseKey(key string) (Content, bool) {
 }
 
 // Key returns the key of the blob of a content.
-func (c Content) Key() string { return c.key() }
+func (c Content) Key() string { return contentPrefix + string(c.Storage) + "/" + c.File }
 
 func (f File) content() Content { return Content{f.Storage, f.ID} }
 
 // Upload stores a file, in place of the one at the same path. Once it has returned nil, it survives a crash of the
 // machine; until then, the earlier file is there. Announced is the size that the sender has announced; negative if it
-// has announced none. It returns a [*library.Refusal], a [*QuotaError], a [*library.BodyError] if the content broke
-// off, or an error that matches library.ErrStorageFull if a disk is full.
+// has announced none. It returns a [*library.Refusal], a [*library.QuotaError], a [*library.BodyError] if the content
+// broke off, or an error that matches library.ErrStorageFull if a disk is full.
 func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Reader, announced int64) (File, error) {
 	if p.IsFolder() {
 		return File{}, library.InvalidParameter("the path has no name of a file")
@@ -71,13 +68,13 @@ func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Re
 	defer s.buffers.Put(buffer)
 	sum := sha256.New()
 	in := io.TeeReader(body, sum)
-	n, err := fill(in, buffer[:])
+	n, err := library.FillBuffer(in, buffer[:])
 	added := NewFile{}
 	switch {
 	case errors.Is(err, io.EOF):
 		added.Content = append([]byte{}, buffer[:n]...)
 	case err == nil:
-		_, err = s.blobs.Put(ctx, file.content().key(), io.MultiReader(bytes.NewReader(buffer[:n]), in))
+		_, err = s.blobs.Put(ctx, file.content().Key(), io.MultiReader(bytes.NewReader(buffer[:n]), in))
 		if err == nil {
 			break
 		}
@@ -91,9 +88,9 @@ func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Re
 	file.Size, file.SHA256 = body.size, sum.Sum(nil)
 	added.File = file
 	if err := s.store.PutStorageFile(ctx, added, s.config.Quota); err != nil {
-		if added.Content == nil {
+		if added.Content == nil && !errors.Is(err, library.ErrOutcomeUnknown) { // then the file may be there
 			// If this fails, library.Sweeping.SweepBlobs removes the content later.
-			_ = s.blobs.Delete(context.WithoutCancel(ctx), file.content().key())
+			_ = s.blobs.Delete(context.WithoutCancel(ctx), file.content().Key())
 		}
 		if errors.Is(err, library.ErrNotFound) { // deleted or stopped while the content arrived
 			return File{}, unknown(err)
@@ -106,15 +103,15 @@ func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Re
 // room is how large a file may be.
 type room struct {
 	maxFile int64 // 0 for no limit
-	quota   Quota
-	used    Usage
+	quota   library.Quota
+	used    library.Used
 	// free is what the quota leaves, with the file that is replaced.
 	free int64
 }
 
 // room returns how large a file at a path may be, as far as that can be said before it arrives: the store decides.
 func (s *Storages) room(ctx context.Context, of Storage, p Path) (room, error) {
-	r := room{maxFile: s.config.MaxFileSize, quota: s.config.Quota, used: of.Usage, free: math.MaxInt64}
+	r := room{maxFile: s.config.MaxFileSize, quota: s.config.Quota, used: of.Used, free: math.MaxInt64}
 	replaced, err := s.store.GetStorageFile(ctx, of.ID, p)
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return room{}, fmt.Errorf("get file: %w", err)
@@ -131,7 +128,7 @@ func (s *Storages) room(ctx context.Context, of Storage, p Path) (room, error) {
 	if replaced.ID == "" {
 		then.Files++
 	}
-	return r, r.quota.Check(r.used, then)
+	return r, CheckQuota(r.quota, r.used, then)
 }
 
 // check refuses a file of a size.
@@ -140,7 +137,7 @@ func (r room) check(size int64) error {
 	case r.maxFile > 0 && size > r.maxFile:
 		return library.TooLarge(r.maxFile)
 	case size > r.free:
-		return &QuotaError{Quota: r.quota, Used: r.used}
+		return &library.QuotaError{Kind: library.StorageQuota, Quota: r.quota, Used: r.used, InBytes: true}
 	}
 	return nil
 }
@@ -171,17 +168,6 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.err = &library.BodyError{Err: err}
-	}
-	return n, err
-}
-
-// fill reads until the buffer is full (nil) or the content ends (io.EOF). Unlike io.ReadFull it tells the end of the
-// content from a broken connection.
-func fill(r io.Reader, buffer []byte) (n int, err error) {
-	for n < len(buffer) && err == nil {
-		var m int
-		m, err = r.Read(buffer[n:])
-		n += m
 	}
 	return n, err
 }
@@ -231,7 +217,7 @@ func (s *Storages) open(ctx context.Context, file File) (io.ReadCloser, error) {
 	if !errors.Is(err, library.ErrNotFound) {
 		return nil, fmt.Errorf("get content: %w", err)
 	}
-	return s.blobs.Open(ctx, file.content().key())
+	return s.blobs.Open(ctx, file.content().Key())
 }
 
 // verifiedContent compares the content with its hash, before it returns the last bytes.

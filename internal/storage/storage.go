@@ -25,13 +25,8 @@ type Storage struct {
 	ChangedAt time.Time
 	// ExpiresAt is when the storage is deleted if no person has allowed it; zero from then on.
 	ExpiresAt time.Time
-	Usage
-}
-
-// Usage is what a storage holds.
-type Usage struct {
-	Files int
-	Bytes int64
+	// Used is what it holds.
+	library.Used
 }
 
 // unclaimedLifetime is how long a storage waits for a person to allow it.
@@ -40,50 +35,23 @@ const unclaimedLifetime = 24 * time.Hour
 // Config bounds storages.
 type Config struct {
 	// Quota bounds each storage. All storages of an application that no person has allowed have to do with one quota.
-	Quota Quota
+	Quota library.Quota
 	// MaxFileSize is the largest file, in bytes; 0 means no limit.
 	MaxFileSize int64
 	// Space says whether the disks have room; nil if nobody watches them.
-	Space Space
+	Space library.FreeSpace
 }
 
-// Space watches the free space of the disks.
-type Space interface {
-	// Check returns an error that matches library.ErrStorageFull if so little is left that nothing more is taken. It is
-	// called often, and must be cheap.
-	Check() error
-}
-
-// Quota bounds what a storage holds. Zero means no limit.
-type Quota struct {
-	Files int
-	Bytes int64
-}
-
-// QuotaError says that a file does not fit into the quota. Nothing has been stored.
-type QuotaError struct {
-	Quota Quota
-	// Used is what the storage holds.
-	Used Usage
-	// OfFiles says that the number of files is the bound; otherwise it is their size.
-	OfFiles bool
-}
-
-func (e *QuotaError) Error() string {
-	if e.OfFiles {
-		return fmt.Sprintf("the storage holds %d of %d files", e.Used.Files, e.Quota.Files)
-	}
-	return fmt.Sprintf("the storage holds %d of %d bytes", e.Used.Bytes, e.Quota.Bytes)
-}
-
-// Check returns a [*QuotaError] if the storage would hold more than the quota. Used is what it holds now, and then what
-// it would hold.
-func (q Quota) Check(used, then Usage) error {
+// CheckQuota returns a [*library.QuotaError] if a storage would hold more than the quota. Used is what it holds now, and
+// then what it would hold. A storage that holds too much already may become smaller.
+func CheckQuota(q library.Quota, used, then library.Used) error {
+	full := library.QuotaError{Kind: library.StorageQuota, Quota: q, Used: used}
 	switch {
 	case q.Files > 0 && then.Files > q.Files && then.Files > used.Files:
-		return &QuotaError{Quota: q, Used: used, OfFiles: true}
+		return &full
 	case q.Bytes > 0 && then.Bytes > q.Bytes && then.Bytes > used.Bytes:
-		return &QuotaError{Quota: q, Used: used}
+		full.InBytes = true
+		return &full
 	}
 	return nil
 }
@@ -240,7 +208,7 @@ func (s *Storages) RemoveContents(ctx context.Context) error {
 			return fmt.Errorf("list contents to remove: %w", err)
 		}
 		for _, c := range list {
-			if err := s.blobs.Delete(ctx, c.key()); err != nil {
+			if err := s.blobs.Delete(ctx, c.Key()); err != nil {
 				return fmt.Errorf("remove content: %w", err)
 			}
 		}

@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -200,7 +201,7 @@ func TestStorageOfAnother(t *testing.T) {
 func TestUploadRefused(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t, func(c *server.Config) {
-		c.StorageQuota, c.MaxFileSize = storage.Quota{Files: 2, Bytes: 300_000}, 250_000
+		c.StorageQuota, c.MaxFileSize = library.Quota{Files: 2, Bytes: 300_000}, 250_000
 	})
 	c := w.Application().Contract(library.Write)
 	_, id := w.Person().AllowsStorage(c)
@@ -271,7 +272,7 @@ func isTooLarge(err error) bool {
 }
 
 func isQuota(err error) bool {
-	var q *storage.QuotaError
+	var q *library.QuotaError
 	return errors.As(err, &q)
 }
 
@@ -438,4 +439,31 @@ func TestUploadToFullDisk(t *testing.T) {
 	if err := w.Storages.Delete(t.Context(), s, c.Client, p); err != nil {
 		t.Error(err)
 	}
+}
+
+// unansweredStore stores files, and does not learn that it has.
+type unansweredStore struct{ storage.Store }
+
+func (s unansweredStore) PutStorageFile(ctx context.Context, f storage.NewFile, q library.Quota) error {
+	if err := s.Store.PutStorageFile(ctx, f, q); err != nil {
+		return err
+	}
+	return library.WithMeaning(errors.New("connection lost"), library.ErrOutcomeUnknown)
+}
+
+// TestUploadUnanswered: a large file keeps its content if nobody knows whether it was stored, since it has taken the
+// place of the earlier one if it was.
+func TestUploadUnanswered(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	writer := w.Application().Contract(library.Write)
+	_, id := w.Person().AllowsStorage(writer)
+	p, earlier, later := carreltest.PathOf("a"), carreltest.Large("earlier"), carreltest.Large("later")
+	carreltest.Must(writer.Uploads(id, p, earlier))(t)
+	storages := storage.New(unansweredStore{w.Store}, w.Blobs, w.Consents, w.Clock.Now, storage.Config{})
+	s := carreltest.Must(writer.OpensStorage(id))(t)
+	if _, err := storages.Upload(t.Context(), s, p, bytes.NewReader(later), -1); !errors.Is(err, library.ErrOutcomeUnknown) {
+		t.Fatalf("%v, want an unknown outcome", err)
+	}
+	wantContent(t, writer, id, p, later)
 }

@@ -36,10 +36,10 @@ type StorageStore interface {
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method
 // that deletes a file whose content is large, or replaces it, adds the content to the removals.
 type FileStore interface {
-	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a [*QuotaError]
+	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a [*library.QuotaError]
 	// if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library that has no grant of
 	// its application in force at the file's time; then it changes nothing.
-	PutStorageFile(ctx context.Context, f NewFile, q Quota) error
+	PutStorageFile(ctx context.Context, f NewFile, q library.Quota) error
 	// GetStorageFile returns ErrNotFound if there is no file with the path.
 	GetStorageFile(ctx context.Context, id ID, p Path) (File, error)
 	// GetStorageContent returns the content of a small file. It returns ErrNotFound for a large one, and for one that
@@ -54,7 +54,7 @@ type FileStore interface {
 	// It returns ErrNotFound, and adds no event, if there was no file in it.
 	DeleteStorageFolder(ctx context.Context, id ID, p Path, at time.Time, e library.Event) error
 	// SumStoragesOfNobody returns what the storages of an application hold that have no library.
-	SumStoragesOfNobody(ctx context.Context, application wire.ApplicationID) (Usage, error)
+	SumStoragesOfNobody(ctx context.Context, application wire.ApplicationID) (library.Used, error)
 }
 
 // NewFile is a file to add; see [FileStore.PutStorageFile].

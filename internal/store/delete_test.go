@@ -163,9 +163,9 @@ func fillStorage(t *testing.T, db *store.DB, g library.Grant, now time.Time) sto
 			return db.AddAccountHandle(ctx, library.AccountHandle{ID: "s", Kind: library.HandleOfStorage,
 				Client: librarytest.ClientOf(g), Account: wire.AccountID(approval.Storage)})
 		},
-		func() error { return db.PutStorageFile(ctx, file("small", []byte("x")), storage.Quota{}) },
-		func() error { return db.PutStorageFile(ctx, file("large", nil), storage.Quota{}) },
-		func() error { return db.PutStorageFile(ctx, file("Large", nil), storage.Quota{}) }, // in its place
+		func() error { return db.PutStorageFile(ctx, file("small", []byte("x")), library.Quota{}) },
+		func() error { return db.PutStorageFile(ctx, file("large", nil), library.Quota{}) },
+		func() error { return db.PutStorageFile(ctx, file("Large", nil), library.Quota{}) }, // in its place
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -203,6 +203,6 @@ func toStorage(row query.Storage) storage.Storage {
 		CreatedAt:   fromMillis(row.CreatedAt),
 		ChangedAt:   fromMillis(row.ChangedAt),
 		ExpiresAt:   fromMillis(row.ExpiresAt),
-		Usage:       storage.Usage{Files: int(row.Files), Bytes: int64(row.Bytes)},
+		Used:        library.Used{Files: int64(row.Files), Bytes: int64(row.Bytes)},
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // PutStorageFile implements [storage.FileStore].
-func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota storage.Quota) error {
+func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota library.Quota) error {
 	return db.addBounded(ctx, "put file into storage", func(ctx context.Context, q *query.Queries) (int64, error) {
 		row, err := lockStorage(ctx, q, f.Storage)
 		if err != nil {
@@ -22,7 +22,7 @@ func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota stora
 		if err := checkInUse(ctx, q, row, f.CreatedAt); err != nil {
 			return 0, err
 		}
-		then := toStorage(row).Usage
+		then := toStorage(row).Used
 		replaced, err := q.GetStorageFile(ctx, f.Storage, f.Folder, f.Name)
 		deleted := int64(1)
 		switch {
@@ -63,26 +63,26 @@ func checkInUse(ctx context.Context, q *query.Queries, row query.Storage, at tim
 	return err
 }
 
-// checkQuota returns a [*storage.QuotaError] if a storage may not hold as much as it would then. One that nobody has
+// checkQuota returns a [*library.QuotaError] if a storage may not hold as much as it would then. One that nobody has
 // allowed is counted with the others of its application.
 func checkQuota(
-	ctx context.Context, q *query.Queries, row query.Storage, then storage.Usage, quota storage.Quota,
+	ctx context.Context, q *query.Queries, row query.Storage, then library.Used, quota library.Quota,
 ) error {
-	used := toStorage(row).Usage
+	used := toStorage(row).Used
 	if row.LibraryID == "" {
 		all, err := q.SumStoragesOfNobody(ctx, row.ApplicationID)
 		if err != nil {
 			return err
 		}
-		then.Files += int(all.Files) - used.Files
+		then.Files += int64(all.Files) - used.Files
 		then.Bytes += int64(all.Bytes) - used.Bytes
-		used = storage.Usage{Files: int(all.Files), Bytes: int64(all.Bytes)}
+		used = library.Used{Files: int64(all.Files), Bytes: int64(all.Bytes)}
 	}
-	return quota.Check(used, then)
+	return storage.CheckQuota(quota, used, then)
 }
 
 // setUsage stores what a storage holds.
-func setUsage(ctx context.Context, q *query.Queries, row query.Storage, u storage.Usage, at time.Time) error {
+func setUsage(ctx context.Context, q *query.Queries, row query.Storage, u library.Used, at time.Time) error {
 	return q.SetStorageUsage(ctx, query.SetStorageUsageParams{
 		ID:        row.ID,
 		Files:     query.Number(max(u.Files, 0)),
@@ -179,7 +179,7 @@ func (db *DB) DeleteStorageFile(ctx context.Context, id storage.ID, p storage.Pa
 		if err := deleteStorageFile(ctx, q, file.ID); err != nil {
 			return err
 		}
-		then := toStorage(row).Usage
+		then := toStorage(row).Used
 		then.Files, then.Bytes = then.Files-1, then.Bytes-int64(file.Size)
 		return setUsage(ctx, q, row, then, at)
 	})
@@ -209,8 +209,8 @@ func (db *DB) DeleteStorageFolder(
 		if err := deleteTree(ctx, q, id, p); err != nil {
 			return err
 		}
-		then := toStorage(row).Usage
-		then.Files, then.Bytes = then.Files-int(sum.Files), then.Bytes-int64(sum.Bytes)
+		then := toStorage(row).Used
+		then.Files, then.Bytes = then.Files-int64(sum.Files), then.Bytes-int64(sum.Bytes)
 		if err := setUsage(ctx, q, row, then, at); err != nil || e.Library == "" {
 			return err
 		}
@@ -232,12 +232,12 @@ func deleteTree(ctx context.Context, q *query.Queries, id storage.ID, p storage.
 }
 
 // SumStoragesOfNobody implements [storage.FileStore].
-func (db *DB) SumStoragesOfNobody(ctx context.Context, of wire.ApplicationID) (storage.Usage, error) {
+func (db *DB) SumStoragesOfNobody(ctx context.Context, of wire.ApplicationID) (library.Used, error) {
 	sum, err := db.reader.SumStoragesOfNobody(ctx, of)
 	if err != nil {
-		return storage.Usage{}, wrap("sum storages of nobody", err)
+		return library.Used{}, wrap("sum storages of nobody", err)
 	}
-	return storage.Usage{Files: int(sum.Files), Bytes: int64(sum.Bytes)}, nil
+	return library.Used{Files: int64(sum.Files), Bytes: int64(sum.Bytes)}, nil
 }
 
 // ListStorageRemovals implements [storage.RemovalStore].

@@ -27,7 +27,7 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "large file", value(f.GetStorageFile(ctx, s.ID, large.Path))(t), large.File)
 		_, err := f.GetStorageContent(ctx, large.ID)
 		wantErr(t, "content of a large file", err, library.ErrNotFound)
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 2, Bytes: 4 + 1<<40})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 2, Bytes: 4 + 1<<40})
 		same(t, "changed", value(f.Store.GetStorage(ctx, s.ID))(t).ChangedAt, large.CreatedAt)
 	})
 	t.Run("finds it in any case", func(t *testing.T) {
@@ -57,11 +57,11 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		f.put(first, large)
 		_, err := f.GetStorageContent(ctx, first.ID)
 		wantErr(t, "content that was replaced", err, library.ErrNotFound)
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 1, Bytes: 100_000})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 1, Bytes: 100_000})
 		same(t, "to be removed", len(f.removals()), 0)
 		f.put(last)
 		same(t, "file", value(f.GetStorageFile(ctx, s.ID, path("a")))(t), last.File)
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 1})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 1})
 		same(t, "to be removed", f.removals(), map[string]bool{large.ID: true})
 	})
 	t.Run("keeps one of many at a path", func(t *testing.T) {
@@ -72,11 +72,11 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 			files[i] = newFile(s.ID, path([]string{"name", "NAME"}[i%2]), strings.Repeat("x", i))
 		}
 		for _, err := range race(len(files), func(i int) error {
-			return f.PutStorageFile(ctx, files[i], storage.Quota{})
+			return f.PutStorageFile(ctx, files[i], library.Quota{})
 		}) {
 			must(t, err)
 		}
-		same(t, "files", f.usage(s.ID).Files, 1)
+		same(t, "files", f.usage(s.ID).Files, int64(1))
 	})
 	t.Run("takes nothing without a consent", func(t *testing.T) {
 		f := newFixture(t, open)
@@ -84,14 +84,14 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		f.put(newFile(s.ID, path("before"), "x"))
 		event := library.Event{Library: s.person.ID, At: now, Kind: library.EventStopped}
 		must(t, f.Store.RevokeGrant(ctx, s.person.ID, s.grant.ID, now, event))
-		wantErr(t, "stopped", f.PutStorageFile(ctx, newFile(s.ID, path("after"), "x"), storage.Quota{}),
+		wantErr(t, "stopped", f.PutStorageFile(ctx, newFile(s.ID, path("after"), "x"), library.Quota{}),
 			library.ErrNotFound)
 		must(t, second(f.allow(s.person, s.client, "", now)))
 		f.put(newFile(s.ID, path("again"), "x"))
 		late := newFile(s.ID, path("late"), "x")
 		late.CreatedAt = later(200 * 24 * time.Hour)
-		wantErr(t, "expired", f.PutStorageFile(ctx, late, storage.Quota{}), library.ErrNotFound)
-		wantErr(t, "no storage", f.PutStorageFile(ctx, newFile("none", path("x"), "x"), storage.Quota{}),
+		wantErr(t, "expired", f.PutStorageFile(ctx, late, library.Quota{}), library.ErrNotFound)
+		wantErr(t, "no storage", f.PutStorageFile(ctx, newFile("none", path("x"), "x"), library.Quota{}),
 			library.ErrNotFound)
 		same(t, "files", f.names(s.ID, storage.Root, true), []string{"/again", "/before"})
 
@@ -99,7 +99,7 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		f.put(newFile(nobodys.ID, path("x"), "x"))
 		late = newFile(nobodys.ID, path("late"), "x")
 		late.CreatedAt = nobodys.ExpiresAt
-		wantErr(t, "of an expired storage", f.PutStorageFile(ctx, late, storage.Quota{}), library.ErrNotFound)
+		wantErr(t, "of an expired storage", f.PutStorageFile(ctx, late, library.Quota{}), library.ErrNotFound)
 	})
 	t.Run("deletes a file", func(t *testing.T) {
 		f := newFixture(t, open)
@@ -113,7 +113,7 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "in no storage", f.DeleteStorageFile(ctx, "none", path("d", "kept"), now), library.ErrNotFound)
 		_, err := f.GetStorageContent(ctx, small.ID)
 		wantErr(t, "content", err, library.ErrNotFound)
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 1, Bytes: 3})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 1, Bytes: 3})
 		same(t, "to be removed", f.removals(), map[string]bool{large.ID: true})
 		same(t, "changed", value(f.Store.GetStorage(ctx, s.ID))(t).ChangedAt, later(2*time.Hour))
 	})
@@ -129,7 +129,7 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 			case 2:
 				return f.DeleteStorageFolder(ctx, s.ID, storage.Root, now, event)
 			}
-			return f.PutStorageFile(ctx, newFile(s.ID, p, "content"), storage.Quota{})
+			return f.PutStorageFile(ctx, newFile(s.ID, p, "content"), library.Quota{})
 		})
 		for _, err := range errs {
 			if err != nil && !errors.Is(err, library.ErrNotFound) {
@@ -194,7 +194,7 @@ func TestStorageFolders(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "events", len(f.Events(s.person.ID)), events)
 		same(t, "files", f.names(s.ID, storage.Root, true), []string{"/A", "/b", "/docs.txt", "/d%/x", "/d_cs/x",
 			"/do/x", "/docs!/x", "/docs0/x"})
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 8, Bytes: 16})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 8, Bytes: 16})
 		same(t, "to be removed", f.removals(), map[string]bool{large.ID: true})
 		same(t, "contents of nothing", len(value(f.ListContentsOfNoStorageFile(ctx, "", 10))(t)), 0)
 		for what, err := range map[string]error{
@@ -206,7 +206,7 @@ func TestStorageFolders(t *testing.T, open func(t *testing.T) Store) {
 		}
 		event := library.Event{Library: s.person.ID, At: now, Kind: library.EventStorageDeletedByApp}
 		must(t, f.DeleteStorageFolder(ctx, s.ID, storage.Root, now, event))
-		same(t, "usage", f.usage(s.ID), storage.Usage{})
+		same(t, "usage", f.usage(s.ID), library.Used{})
 		same(t, "event", f.NewestEvent(s.person.ID).Kind, library.EventStorageDeletedByApp)
 		wantErr(t, "the empty root", f.DeleteStorageFolder(ctx, s.ID, storage.Root, now, event), library.ErrNotFound)
 		same(t, "events", len(f.Events(s.person.ID)), events+1)
@@ -217,15 +217,15 @@ func TestStorageFolders(t *testing.T, open func(t *testing.T) Store) {
 func TestStorageQuota(t *testing.T, open func(t *testing.T) Store) {
 	wantQuota := func(t *testing.T, what string, err error, ofFiles bool) {
 		t.Helper()
-		var quota *storage.QuotaError
-		if !errors.As(err, &quota) || quota.OfFiles != ofFiles {
+		var quota *library.QuotaError
+		if !errors.As(err, &quota) || quota.InBytes == ofFiles || quota.Kind != library.StorageQuota {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	t.Run("bounds bytes and files", func(t *testing.T) {
 		f := newFixture(t, open)
 		s := f.anyOwned()
-		quota := storage.Quota{Files: 2, Bytes: 10}
+		quota := library.Quota{Files: 2, Bytes: 10}
 		put := func(name, content string) error {
 			return f.PutStorageFile(ctx, newFile(s.ID, path(name), content), quota)
 		}
@@ -235,13 +235,13 @@ func TestStorageQuota(t *testing.T, open func(t *testing.T) Store) {
 		wantQuota(t, "too many files", put("c", ""), true)
 		must(t, put("a", "654321"))
 		wantQuota(t, "a larger one in its place", put("a", "1234567"), false)
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 2, Bytes: 10})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 2, Bytes: 10})
 		kept := value(f.GetStorageFile(ctx, s.ID, path("a")))(t)
 		same(t, "content", string(value(f.GetStorageContent(ctx, kept.ID))(t)), "654321")
 		must(t, f.DeleteStorageFile(ctx, s.ID, path("b"), now))
 		must(t, put("c", "1234"))
 
-		quota = storage.Quota{Files: 1, Bytes: 5} // the operator has made it less
+		quota = library.Quota{Files: 1, Bytes: 5} // the operator has made it less
 		wantQuota(t, "a new one", put("d", ""), true)
 		must(t, put("a", "12345"))
 	})
@@ -249,7 +249,7 @@ func TestStorageQuota(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		s := f.anyOwned()
 		stored := 0
-		quota := storage.Quota{Files: 20, Bytes: 62}
+		quota := library.Quota{Files: 20, Bytes: 62}
 		for _, err := range race(50, func(i int) error {
 			return f.PutStorageFile(ctx, newFile(s.ID, path(fmt.Sprint(i)), "12345"), quota)
 		}) {
@@ -260,19 +260,19 @@ func TestStorageQuota(t *testing.T, open func(t *testing.T) Store) {
 			wantQuota(t, "the loser", err, false)
 		}
 		same(t, "stored", stored, 12)
-		same(t, "usage", f.usage(s.ID), storage.Usage{Files: 12, Bytes: 60})
+		same(t, "usage", f.usage(s.ID), library.Used{Files: 12, Bytes: 60})
 	})
 	t.Run("counts all of an application that nobody has allowed", func(t *testing.T) {
 		f := newFixture(t, open)
 		c := f.AnyClient(library.Write)
 		first, second, other := f.add(c.Application, now), f.add(c.Application, now), f.add(f.AnyApplication(), now)
-		quota := storage.Quota{Files: 3, Bytes: 10}
+		quota := library.Quota{Files: 3, Bytes: 10}
 		must(t, f.PutStorageFile(ctx, newFile(first.ID, path("a"), "123456"), quota))
 		wantQuota(t, "another", f.PutStorageFile(ctx, newFile(second.ID, path("a"), "12345"), quota), false)
 		must(t, f.PutStorageFile(ctx, newFile(second.ID, path("a"), "1234"), quota))
 		must(t, f.PutStorageFile(ctx, newFile(second.ID, path("a"), "4321"), quota))
 		must(t, f.PutStorageFile(ctx, newFile(other.ID, path("a"), "1234567890"), quota))
-		same(t, "sum", value(f.SumStoragesOfNobody(ctx, c.Application.ID))(t), storage.Usage{Files: 2, Bytes: 10})
+		same(t, "sum", value(f.SumStoragesOfNobody(ctx, c.Application.ID))(t), library.Used{Files: 2, Bytes: 10})
 		_, err := f.allow(f.AnyPerson(), c, first.ID, now)
 		must(t, err)
 		must(t, f.PutStorageFile(ctx, newFile(second.ID, path("b"), "123456"), quota))

@@ -82,7 +82,7 @@ func TestStorages(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "found", err, library.ErrNotFound)
 		same(t, "files", len(value(f.ListAllStorageFiles(ctx, mine.ID, storage.File{}, 10))(t)), 0)
 		same(t, "to be removed", len(f.removals()), 1)
-		same(t, "other", f.usage(other.ID), storage.Usage{Files: 1, Bytes: 1})
+		same(t, "other", f.usage(other.ID), library.Used{Files: 1, Bytes: 1})
 	})
 	t.Run("goes with its library", func(t *testing.T) {
 		f := newFixture(t, open)
@@ -99,8 +99,8 @@ func TestStorages(t *testing.T, open func(t *testing.T) Store) {
 		wantErr(t, "handle", err, library.ErrNotFound)
 		same(t, "files", len(value(f.ListAllStorageFiles(ctx, mine.ID, storage.File{}, 10))(t)), 0)
 		same(t, "to be removed", f.removals(), map[string]bool{large.ID: true})
-		same(t, "other", f.usage(other.ID), storage.Usage{Files: 1, Bytes: 1})
-		wantErr(t, "upload", f.PutStorageFile(ctx, newFile(mine.ID, path("c"), "c"), storage.Quota{}),
+		same(t, "other", f.usage(other.ID), library.Used{Files: 1, Bytes: 1})
+		wantErr(t, "upload", f.PutStorageFile(ctx, newFile(mine.ID, path("c"), "c"), library.Quota{}),
 			library.ErrNotFound)
 	})
 	t.Run("keeps the handle of a storage as one", func(t *testing.T) {

@@ -135,19 +135,19 @@ func newLarge(s storage.ID, p storage.Path, size int64) storage.NewFile {
 func (f *fixture) put(files ...storage.NewFile) {
 	f.t.Helper()
 	for _, file := range files {
-		must(f.t, f.PutStorageFile(ctx, file, storage.Quota{}))
+		must(f.t, f.PutStorageFile(ctx, file, library.Quota{}))
 	}
 }
 
 // usage returns what a storage holds, after it has compared that with its files.
-func (f *fixture) usage(id storage.ID) storage.Usage {
+func (f *fixture) usage(id storage.ID) library.Used {
 	f.t.Helper()
-	var sum storage.Usage
+	var sum library.Used
 	for _, file := range value(f.ListAllStorageFiles(ctx, id, storage.File{}, 1000))(f.t) {
 		sum.Files++
 		sum.Bytes += file.Size
 	}
-	got := value(f.Store.GetStorage(ctx, id))(f.t).Usage
+	got := value(f.Store.GetStorage(ctx, id))(f.t).Used
 	same(f.t, "what the storage holds", got, sum)
 	return got
 }

@@ -32,7 +32,7 @@ func (h *Grants) storageRows(r *http.Request, in *library.SignedIn) (map[wire.Ap
 	f := h.ui.Formatter(ui.BrowserOf(r).Texts)
 	rows := make(map[wire.ApplicationID]*storageRow, len(list))
 	for _, s := range list {
-		rows[s.Application] = &storageRow{Files: s.Files, Size: f.Size(s.Bytes), ChangedAt: s.ChangedAt}
+		rows[s.Application] = &storageRow{Files: int(s.Files), Size: f.Size(s.Bytes), ChangedAt: s.ChangedAt}
 	}
 	return rows, nil
 }
