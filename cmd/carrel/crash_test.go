@@ -115,19 +115,7 @@ func (c *crasher) consent(
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, Link: link})
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := walkBack(t.Context(), person, auth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := contract.Exchange(t.Context(), back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return contract.User(token)
+	return allows(t, person, contract, link)
 }
 
 // pushers is the number of concurrent pushes in a round.

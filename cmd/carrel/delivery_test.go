@@ -188,6 +188,27 @@ func walkBack(ctx context.Context, person *demo.ScriptedVisitor, auth digime.Aut
 	return auth.ParseCallback(u.Query())
 }
 
+// allows has a person allow a contract, and returns what its application may do then. A link is the token of another
+// contract whose library is meant.
+func allows(
+	t testing.TB, person *demo.ScriptedVisitor, contract *digime.Contract, link digime.UserAccessToken,
+) *digime.User {
+	t.Helper()
+	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, Link: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := walkBack(t.Context(), person, auth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := contract.Exchange(t.Context(), back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract.User(token)
+}
+
 // round pushes until the number of pushes in all rounds is until. With kill it kills the
 // server on the way.
 func (c *courier) round(t *testing.T, until int, kill bool) {

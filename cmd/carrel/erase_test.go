@@ -247,8 +247,8 @@ func (c *clinic) person(t *testing.T, name string) *patient {
 	t.Helper()
 	p := &patient{email: name + "-van-het-zuiderpark@example.org", password: webtest.Password}
 	visitor := demo.NewScriptedVisitor(p.email, p.password)
-	p.writer = c.allow(t, visitor, c.write, digime.UserAccessToken{})
-	p.reader = c.allow(t, visitor, c.read, p.writer.Token())
+	p.writer = allows(t, visitor, c.write, digime.UserAccessToken{})
+	p.reader = allows(t, visitor, c.read, p.writer.Token())
 	for i := range pushedFiles {
 		reference := referenceOf(name, i)
 		err := p.writer.Push(t.Context(), digime.PushInput{
@@ -271,25 +271,6 @@ func referenceOf(name string, i int) string {
 		size = 100 << 10
 	}
 	return fmt.Sprintf("zeldzame-uitslag-van-%s-%d-%d", name, i, size)
-}
-
-func (c *clinic) allow(
-	t *testing.T, visitor *demo.ScriptedVisitor, contract *digime.Contract, link digime.UserAccessToken,
-) *digime.User {
-	t.Helper()
-	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, Link: link})
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := walkBack(t.Context(), visitor, auth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := contract.Exchange(t.Context(), back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return contract.User(token)
 }
 
 func (p *patient) revoke(t *testing.T, user *digime.User) {

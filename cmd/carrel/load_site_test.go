@@ -66,15 +66,15 @@ func newLoadSite(t *testing.T, data, database string) *loadSite {
 	write, _ := s.contract(t, client, clinic, "write")
 	read, _ := s.contract(t, client, clinic, "read")
 	s.stopped, _ = s.contract(t, client, clinic, "write")
-	s.writer = s.allow(t, person, write, digime.UserAccessToken{})
-	s.reader = s.allow(t, person, read, s.writer.Token())
+	s.writer = allows(t, person, write, digime.UserAccessToken{})
+	s.reader = allows(t, person, read, s.writer.Token())
 
 	foreign, err := digime.New(other, digime.WithServer(s.url), digime.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	contract, signer := s.contract(t, foreign, other, "write")
-	signer.token = s.allow(t, person, contract, digime.UserAccessToken{}).Token().AccessToken.Value.Reveal()
+	signer.token = allows(t, person, contract, digime.UserAccessToken{}).Token().AccessToken.Value.Reveal()
 	s.attacker = signer
 	if err := s.push(t.Context(), "first", 100_000); err != nil {
 		t.Fatal(err)
@@ -125,25 +125,6 @@ func (s *loadSite) contract(
 	}
 	id := wire.ClientID{Application: wire.ApplicationID(application), Contract: wire.ContractID(key.ContractID)}
 	return contract, loadSigner{client: id.String(), key: private}
-}
-
-func (s *loadSite) allow(
-	t *testing.T, person *demo.ScriptedVisitor, contract *digime.Contract, link digime.UserAccessToken,
-) *digime.User {
-	t.Helper()
-	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, Link: link})
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := walkBack(t.Context(), person, auth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := contract.Exchange(t.Context(), back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return contract.User(token)
 }
 
 // push pushes a file into the person's library.
