@@ -42,8 +42,8 @@ type Config struct {
 	Space library.FreeSpace
 }
 
-// CheckQuota returns a [*library.QuotaError] if a storage would hold more than the quota. Used is what it holds now, and
-// then what it would hold. A storage that holds too much already may become smaller.
+// CheckQuota returns a [*library.QuotaError] if a storage would hold more than the quota. Used is what it holds now,
+// and then what it would hold. A storage that holds too much already may become smaller.
 func CheckQuota(q library.Quota, used, then library.Used) error {
 	full := library.QuotaError{Kind: library.StorageQuota, Quota: q, Used: used}
 	switch {

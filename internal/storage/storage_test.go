@@ -462,7 +462,8 @@ func TestUploadUnanswered(t *testing.T) {
 	carreltest.Must(writer.Uploads(id, p, earlier))(t)
 	storages := storage.New(unansweredStore{w.Store}, w.Blobs, w.Consents, w.Clock.Now, storage.Config{})
 	s := carreltest.Must(writer.OpensStorage(id))(t)
-	if _, err := storages.Upload(t.Context(), s, p, bytes.NewReader(later), -1); !errors.Is(err, library.ErrOutcomeUnknown) {
+	_, err := storages.Upload(t.Context(), s, p, bytes.NewReader(later), -1)
+	if !errors.Is(err, library.ErrOutcomeUnknown) {
 		t.Fatalf("%v, want an unknown outcome", err)
 	}
 	wantContent(t, writer, id, p, later)

@@ -36,9 +36,9 @@ type StorageStore interface {
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method
 // that deletes a file whose content is large, or replaces it, adds the content to the removals.
 type FileStore interface {
-	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a [*library.QuotaError]
-	// if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library that has no grant of
-	// its application in force at the file's time; then it changes nothing.
+	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a
+	// [*library.QuotaError] if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library
+	// that has no grant of its application in force at the file's time; then it changes nothing.
 	PutStorageFile(ctx context.Context, f NewFile, q library.Quota) error
 	// GetStorageFile returns ErrNotFound if there is no file with the path.
 	GetStorageFile(ctx context.Context, id ID, p Path) (File, error)

@@ -210,7 +210,7 @@ func (db *DB) DeleteStorageFolder(
 			return err
 		}
 		then := toStorage(row).Used
-		then.Files, then.Bytes = then.Files-int64(sum.Files), then.Bytes-int64(sum.Bytes)
+		then.Files, then.Bytes = then.Files-sum.Files, then.Bytes-int64(sum.Bytes)
 		if err := setUsage(ctx, q, row, then, at); err != nil || e.Library == "" {
 			return err
 		}
