@@ -8,6 +8,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/server"
 )
 
 // hidden stands in the bodies of the tests, where nothing but the provider may repeat it.
@@ -102,4 +103,24 @@ func TestProviderAccountRefused(t *testing.T) {
 		t.Errorf("the provider heard of %d", n)
 	}
 	w.mustSend(t, pushes(k.Grant, string(k.account)), nil)
+}
+
+// TestProviderPushBelowReserve has less free space than is reserved. A push to a provider is refused before it is
+// taken, and people go on to connect providers and to follow what was sent.
+func TestProviderPushBelowReserve(t *testing.T) {
+	t.Parallel()
+	w := newProviderWorld(t, func(c *server.Config) { c.FreeSpaceReserve = server.Reserve{Bytes: 1 << 62} })
+	k := w.sender(t)
+	a := w.refuses(t, w.deliver(k.Grant, k.account, weight("x")),
+		refusal{507, wire.CodeStorageFull, "The server has no space left, try again later"})
+	if a.Header.Get(wire.HeaderDelivery) != "" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("headers %v", a.Header)
+	}
+	var list wire.DeliveryList
+	if w.mustSend(t, get("permission-access/deliveries", w.as(k.Grant, nil)), &list); len(list.Data) != 0 {
+		t.Errorf("deliveries %+v", list.Data)
+	}
+	if n := len(w.Simulator.ResourceRequests()); n != 0 {
+		t.Errorf("%d requests at the provider", n)
+	}
 }
