@@ -588,8 +588,10 @@ func TestCloudList(t *testing.T) {
 	w := newWorld(t)
 	_, id := w.Person().AllowsStorage(w.write)
 	const n = 1100
+	storage := carreltest.Must(w.write.OpensStorage(id))(t)
 	for i := range n {
-		carreltest.Must(w.write.Uploads(id, carreltest.PathOf("d", fmt.Sprintf("%04d", i)), []byte("x")))(t)
+		path := carreltest.PathOf("d", fmt.Sprintf("%04d", i))
+		carreltest.Must(w.Storages.Upload(t.Context(), storage, path, strings.NewReader("x"), 1))(t)
 	}
 	got := w.listed(t, cloud("GET", w.write, id, "/?recursive=true"))
 	if len(got) != n || got[0] != "/apps/clinic/d/0000" || got[n-1] != "/apps/clinic/d/1099" {

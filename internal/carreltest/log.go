@@ -1,7 +1,6 @@
 package carreltest
 
 import (
-	"bytes"
 	"strings"
 	"sync"
 )
@@ -9,7 +8,7 @@ import (
 // Log is a log that a test reads while it is written.
 type Log struct {
 	mu   sync.Mutex
-	text bytes.Buffer
+	text strings.Builder // whose text is read without being copied
 }
 
 // Write implements [io.Writer].
@@ -29,12 +28,18 @@ func (l *Log) String() string {
 // Contains reports whether the log holds a text.
 func (l *Log) Contains(text string) bool { return strings.Contains(l.String(), text) }
 
-// Lines returns the lines that hold a text.
+// Lines returns the lines that hold a text, which has no end of a line in it.
 func (l *Log) Lines(text string) (lines []string) {
-	for line := range strings.Lines(l.String()) {
-		if strings.Contains(line, text) {
-			lines = append(lines, line)
+	for rest := l.String(); rest != ""; {
+		at := strings.Index(rest, text)
+		if at < 0 {
+			break
 		}
+		begin, end := strings.LastIndexByte(rest[:at], '\n')+1, len(rest)
+		if n := strings.IndexByte(rest[at:], '\n'); n >= 0 {
+			end = at + n + 1
+		}
+		lines, rest = append(lines, rest[begin:end]), rest[end:]
 	}
 	return lines
 }

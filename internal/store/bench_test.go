@@ -16,6 +16,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery/deliverytest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
+	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
 
@@ -234,4 +235,31 @@ func probeDisk(b *testing.B) float64 {
 		}
 	}
 	return float64(n) / time.Since(start).Seconds()
+}
+
+// BenchmarkOpen opens and closes a database with all tables.
+func BenchmarkOpen(b *testing.B) {
+	for _, kind := range []struct {
+		name string
+		url  func(testing.TB) string
+	}{
+		{"SQLite", newSQLite},
+		{"PostgreSQL", testenv.Postgres},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			url := kind.url(b)
+			for open := range b.N + 1 {
+				db, err := store.Open(b.Context(), url)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := db.Close(); err != nil {
+					b.Fatal(err)
+				}
+				if open == 0 {
+					b.ResetTimer() // the first one may have made the tables
+				}
+			}
+		})
+	}
 }

@@ -70,15 +70,12 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 			_ = readPool.Close()
 		}
 	}()
-	reader, err := query.Prepare(ctx, readPool)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, explain(err))
-	}
 	w, err := newGroupWriter(ctx, writePool, path, clean && noLog)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
-	return &DB{reader: reader, readPool: readPool, statements: readPool, writer: w, dialect: sqliteDialect,
+	reads := newStatementCache(readPool) // the pool closes its statements
+	return &DB{reader: query.New(reads), readPool: readPool, statements: readPool, writer: w, dialect: sqliteDialect,
 		limits: library.DefaultLimits}, nil
 }
 

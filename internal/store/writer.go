@@ -20,7 +20,8 @@ const maxBatch = 256
 // It has no timer: while the disk syncs one batch, the next one gathers.
 type groupWriter struct {
 	pool         *sql.DB
-	queries      *query.Queries
+	queries      *query.Queries // on cache
+	cache        *statementCache
 	statements   statements
 	checkpointer *checkpointer
 	eraser       eraser
@@ -59,16 +60,14 @@ func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) 
 	if err != nil {
 		return nil, err
 	}
+	cache := newStatementCache(conn)
 	w := &groupWriter{
-		pool:  pool,
+		pool: pool, queries: query.New(cache), cache: cache,
 		queue: make(chan *job, maxWaiting),
 		done:  make(chan struct{}),
 	}
 	w.eraser.log.path, w.eraser.complete = path+"-wal", clean
-	w.queries, err = query.Prepare(ctx, conn)
-	if err == nil {
-		err = w.statements.prepare(ctx, conn)
-	}
+	err = w.statements.prepare(ctx, conn)
 	if err == nil {
 		err = w.eraser.prepare(ctx, conn)
 	}
@@ -152,7 +151,7 @@ func (w *groupWriter) finish() error {
 	w.eraser.log.close()
 	// The last connection that is closed deletes the log. SQLite closes a connection only after its statements, and
 	// database/sql does not close those that were prepared on an sql.Conn.
-	return errors.Join(err, w.checkpointer.close(), w.queries.Close(), w.eraser.statements.close(),
+	return errors.Join(err, w.checkpointer.close(), w.cache.close(), w.eraser.statements.close(),
 		w.statements.all.close(), w.statements.conn.Close(), w.pool.Close())
 }
 
