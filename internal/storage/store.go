@@ -15,7 +15,9 @@ type Store interface {
 	RemovalStore
 }
 
-// StorageStore stores storages. A library gets one by [library.AuthRequestStore.Allow].
+// StorageStore stores storages. A library gets one by [library.AuthRequestStore.Allow]. A method that adds a storage or
+// a file, or changes one, makes its binding. One that changes a storage returns a [*library.TamperedError], and changes
+// nothing, unless the storage has the binding that it made; DeleteStorage and DeleteExpiredStorages do not.
 type StorageStore interface {
 	// AddStorage adds a storage that has no library. It deletes the oldest of those of the application that have none,
 	// with their files, until as many are left as library.Limits allow.
@@ -36,9 +38,9 @@ type StorageStore interface {
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method
 // that deletes a file whose content is large, or replaces it, adds the content to the removals.
 type FileStore interface {
-	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a [*library.QuotaError]
-	// if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library that has no grant of
-	// its application in force at the file's time; then it changes nothing.
+	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a
+	// [*library.QuotaError] if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library
+	// that has no grant of its application in force at the file's time; then it changes nothing.
 	PutStorageFile(ctx context.Context, f NewFile, q library.Quota) error
 	// GetStorageFile returns ErrNotFound if there is no file with the path.
 	GetStorageFile(ctx context.Context, id ID, p Path) (File, error)

@@ -16,7 +16,11 @@ func TestStorages(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		a := f.AnyApplication()
 		s := f.add(a, now)
-		same(t, "storage", value(f.Store.GetStorage(ctx, s.ID))(t), s)
+		got := value(f.Store.GetStorage(ctx, s.ID))(t)
+		if s.Binding = got.Binding; len(s.Binding) == 0 {
+			t.Error("it has no binding")
+		}
+		same(t, "storage", got, s)
 		owner := value(f.Store.GetStorageOwner(ctx, s.ID))(t)
 		same(t, "owner", owner, library.StorageOwner{Application: a.ID, ExpiresAt: s.ExpiresAt})
 		wantErr(t, "the same id", f.Store.AddStorage(ctx, s), library.ErrExists)

@@ -31,6 +31,8 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"StorageQuota", TestStorageQuota},
 		{"StorageRemovals", TestStorageRemovals},
 		{"StorageCheck", TestStorageCheck},
+		{"StorageVersions", TestStorageVersions},
+		{"StorageBindings", TestStorageBindings},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}
