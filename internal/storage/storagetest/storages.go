@@ -16,11 +16,7 @@ func TestStorages(t *testing.T, open func(t *testing.T) Store) {
 		f := newFixture(t, open)
 		a := f.AnyApplication()
 		s := f.add(a, now)
-		got := value(f.Store.GetStorage(ctx, s.ID))(t)
-		if s.Binding = got.Binding; len(s.Binding) == 0 {
-			t.Error("it has no binding")
-		}
-		same(t, "storage", got, s)
+		same(t, "storage", given(t, value(f.Store.GetStorage(ctx, s.ID))(t)), s)
 		owner := value(f.Store.GetStorageOwner(ctx, s.ID))(t)
 		same(t, "owner", owner, library.StorageOwner{Application: a.ID, ExpiresAt: s.ExpiresAt})
 		wantErr(t, "the same id", f.Store.AddStorage(ctx, s), library.ErrExists)
@@ -132,8 +128,9 @@ func TestStorageOwners(t *testing.T, open func(t *testing.T) Store) {
 		s := f.add(c.Application, now)
 		must(t, second(f.allow(p, c, s.ID, later(time.Minute))))
 		s.Library, s.ExpiresAt = p.ID, time.Time{}
-		same(t, "storage", value(f.Store.FindStorage(ctx, p.ID, c.Application.ID))(t), s)
-		same(t, "list", value(f.Store.ListStorages(ctx, p.ID))(t), []storage.Storage{s})
+		found := value(f.Store.FindStorage(ctx, p.ID, c.Application.ID))(t)
+		same(t, "storage", given(t, found), s)
+		same(t, "list", value(f.Store.ListStorages(ctx, p.ID))(t), []storage.Storage{found})
 		owner := value(f.Store.GetStorageOwner(ctx, s.ID))(t)
 		same(t, "owner", owner, library.StorageOwner{Application: c.Application.ID, Library: p.ID})
 		same(t, "events", kinds(f, p), []library.EventKind{library.EventAllowed, library.EventStorageConnected})
@@ -151,7 +148,7 @@ func TestStorageOwners(t *testing.T, open func(t *testing.T) Store) {
 		must(t, second(f.allow(mine.person, mine.client, fresh.ID, later(time.Minute))))
 		found := value(f.Store.FindStorage(ctx, mine.person.ID, mine.client.Application.ID))(t)
 		same(t, "storage", found.ID, mine.ID)
-		same(t, "the other", value(f.Store.GetStorage(ctx, fresh.ID))(t), fresh)
+		same(t, "the other", given(t, value(f.Store.GetStorage(ctx, fresh.ID))(t)), fresh)
 		same(t, "event", f.NewestEvent(mine.person.ID).Kind, library.EventRenewed)
 	})
 	t.Run("gives one to one of many", func(t *testing.T) {

@@ -212,6 +212,51 @@ func (q *Queries) FindCollected(ctx context.Context, libraryID library.ID, accou
 	return i, err
 }
 
+const findCollectedBefore = `-- name: FindCollectedBefore :one
+SELECT collected_files.file_id, collected_files.library_id, collected_files.account_id, collected_files.item_key, collected_files.group_id, collected_files.service_id, collected_files.object_type, collected_files.from_at, collected_files.to_at, collected_files.fingerprint, collected_files.binding, collected_files.origin FROM collected_files JOIN files ON files.id = collected_files.file_id
+WHERE collected_files.library_id = $1 AND collected_files.origin = $2
+    AND collected_files.origin <> '' AND collected_files.item_key = $3
+    AND files.library_id = $1 AND files.application_id = $4
+    AND files.contract_id = $5
+    AND NOT EXISTS (SELECT 1 FROM provider_accounts a WHERE a.id = collected_files.account_id)
+ORDER BY collected_files.file_id DESC LIMIT 1
+`
+
+type FindCollectedBeforeParams struct {
+	LibraryID     library.ID
+	Origin        string
+	ItemKey       string
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+}
+
+// The file that a contract has fetched from the same origin through an account that has ended.
+func (q *Queries) FindCollectedBefore(ctx context.Context, arg FindCollectedBeforeParams) (CollectedFile, error) {
+	row := q.queryRow(ctx, q.findCollectedBeforeStmt, findCollectedBefore,
+		arg.LibraryID,
+		arg.Origin,
+		arg.ItemKey,
+		arg.ApplicationID,
+		arg.ContractID,
+	)
+	var i CollectedFile
+	err := row.Scan(
+		&i.FileID,
+		&i.LibraryID,
+		&i.AccountID,
+		&i.ItemKey,
+		&i.GroupID,
+		&i.ServiceID,
+		&i.ObjectType,
+		&i.FromAt,
+		&i.ToAt,
+		&i.Fingerprint,
+		&i.Binding,
+		&i.Origin,
+	)
+	return i, err
+}
+
 const getCollected = `-- name: GetCollected :one
 SELECT file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at, to_at, fingerprint, binding, origin FROM collected_files WHERE file_id = $1 AND library_id = $2
 `
@@ -641,49 +686,4 @@ func (q *Queries) UpdateFile(ctx context.Context, arg UpdateFileParams) error {
 		arg.LibraryID,
 	)
 	return err
-}
-
-const findCollectedBefore = `-- name: FindCollectedBefore :one
-SELECT collected_files.file_id, collected_files.library_id, collected_files.account_id, collected_files.item_key, collected_files.group_id, collected_files.service_id, collected_files.object_type, collected_files.from_at, collected_files.to_at, collected_files.fingerprint, collected_files.binding, collected_files.origin FROM collected_files JOIN files ON files.id = collected_files.file_id
-WHERE collected_files.library_id = $1 AND collected_files.origin = $2
-    AND collected_files.origin <> '' AND collected_files.item_key = $3
-    AND files.library_id = $1 AND files.application_id = $4
-    AND files.contract_id = $5
-    AND NOT EXISTS (SELECT 1 FROM provider_accounts a WHERE a.id = collected_files.account_id)
-ORDER BY collected_files.file_id DESC LIMIT 1
-`
-
-type FindCollectedBeforeParams struct {
-	LibraryID     library.ID
-	Origin        string
-	ItemKey       string
-	ApplicationID wire.ApplicationID
-	ContractID    wire.ContractID
-}
-
-// The file that a contract has fetched from the same origin through an account that has ended.
-func (q *Queries) FindCollectedBefore(ctx context.Context, arg FindCollectedBeforeParams) (CollectedFile, error) {
-	row := q.queryRow(ctx, q.findCollectedBeforeStmt, findCollectedBefore,
-		arg.LibraryID,
-		arg.Origin,
-		arg.ItemKey,
-		arg.ApplicationID,
-		arg.ContractID,
-	)
-	var i CollectedFile
-	err := row.Scan(
-		&i.FileID,
-		&i.LibraryID,
-		&i.AccountID,
-		&i.ItemKey,
-		&i.GroupID,
-		&i.ServiceID,
-		&i.ObjectType,
-		&i.FromAt,
-		&i.ToAt,
-		&i.Fingerprint,
-		&i.Binding,
-		&i.Origin,
-	)
-	return i, err
 }
