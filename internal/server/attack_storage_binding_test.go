@@ -8,6 +8,7 @@ import (
 
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/storage"
 )
 
@@ -264,6 +265,9 @@ func TestStorageOfOlderProgram(t *testing.T) {
 		}
 		reads(false)
 		k.changes(`DELETE FROM adoptions WHERE id = 3`)
+		if err := seal.RemoveAdoptions(k.config.Keyring); err != nil {
+			t.Fatal(err)
+		}
 		start()
 		reads(true)
 		carreltest.Must(contract.Uploads(v.id, carreltest.PathOf("a"), []byte("newer")))(t)
