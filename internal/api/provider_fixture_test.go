@@ -97,7 +97,7 @@ func newDeliveryWorld(t *testing.T) *deliveryWorld {
 	return w
 }
 
-// TestDeliveriesAreOwn checks that an application follows what it has sent for a person, and nothing else.
+// TestDeliveriesAreOwn checks that a contract follows what it has sent for a person, and nothing else.
 func TestDeliveriesAreOwn(t *testing.T) {
 	t.Parallel()
 	w := newDeliveryWorld(t)
@@ -108,12 +108,15 @@ func TestDeliveriesAreOwn(t *testing.T) {
 		}
 	})
 	t.Run("listed for its own contract", func(t *testing.T) { w.listsOwn(t, w.k.Grant) })
-	t.Run("listed for another contract of the application", func(t *testing.T) {
+	t.Run("not listed for another contract of the application", func(t *testing.T) {
 		if w.sibling.account == w.k.account {
 			t.Errorf("it has the account of the first contract, %s", w.k.account)
 		}
 		w.refuses(t, w.deliver(w.sibling.Grant, w.k.account, weight("x")), notFound("Account"))
-		w.listsOwn(t, w.sibling.Grant)
+		a := w.mustSend(t, get("permission-access/deliveries", w.as(w.sibling.Grant, nil)), nil)
+		if string(a.body) != `{"data":[]}` {
+			t.Errorf("another contract's: %s", a.body)
+		}
 	})
 	t.Run("not listed for another person", func(t *testing.T) {
 		var list wire.DeliveryList
@@ -121,7 +124,7 @@ func TestDeliveriesAreOwn(t *testing.T) {
 			t.Errorf("another person's: %+v", list.Data)
 		}
 	})
-	for _, by := range []*carreltest.Grant{w.theirs.Grant, w.elsewhere.Grant, w.reader} {
+	for _, by := range []*carreltest.Grant{w.theirs.Grant, w.elsewhere.Grant, w.reader, w.sibling.Grant} {
 		t.Run("not found by a foreign grant", func(t *testing.T) {
 			w.refuses(t, get("permission-access/deliveries/"+w.own[0], w.as(by, nil)), notFound("Delivery"))
 		})

@@ -21,6 +21,7 @@ type world struct {
 	// Three contracts of the application clinic, and two of monitor.
 	write, read, second   *carreltest.Contract
 	foreign, foreignWrite *carreltest.Contract
+	clinic                *carreltest.Application
 }
 
 func newWorld(t testing.TB, options ...carreltest.Option) *world {
@@ -45,6 +46,7 @@ func worldOf(t testing.TB, served *carreltest.World) *world {
 	named := func(id wire.ContractID) func(*library.Contract) {
 		return func(k *library.Contract) { k.ID, k.RedirectURIs, k.Purpose = id, []string{callback}, "To be tested." }
 	}
+	w.clinic = clinic
 	w.write = clinic.ContractWithKey(0, library.Write, named("writeC"))
 	w.read = clinic.ContractWithKey(1, library.Read, named("readC"))
 	w.second = clinic.ContractWithKey(2, library.Write, named("secondC"))

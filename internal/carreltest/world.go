@@ -131,7 +131,7 @@ func New(t testing.TB, options ...Option) *World {
 	)
 	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
 	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
-	w.Storages = storage.New(w.Store, w.Blobs, w.Consents, now,
+	w.Storages = storage.New(w.Store, w.Blobs, w.Consents, integrity, now,
 		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize})
 	w.Sweeping = library.Sweeping{People: w.People, Sweeper: w.Store, Files: w.Store, Blobs: w.Blobs,
 		Owners: []library.ContentOwner{storage.Contents{Store: w.Store}}, Now: now, Log: c.Log}

@@ -12,6 +12,15 @@ import (
 // IsPull reports whether an account at the source is fetched from, and not sent to.
 func (s Source) IsPull() bool { return s.SampleSet != "" }
 
+// Origin says what an account at the source is fetched from, so that an account that a person connects later to the
+// same is known as such. It is empty for a source that is not fetched from.
+func (s Source) Origin() string {
+	if !s.IsPull() {
+		return ""
+	}
+	return fmt.Sprintf("%d sample %s %s", s.ID, s.SampleData, s.SampleSet)
+}
+
 // SampleCatalogue has the sources that can be connected with sample data.
 type SampleCatalogue interface {
 	// SampleSource finds a source for a set of sample data. An empty set means the one called default, of a source that

@@ -189,11 +189,11 @@ func newDeliveryID(now time.Time) library.DeliveryID {
 	return library.DeliveryID(library.NewOrderedID(now))
 }
 
-// Get finds a delivery of the bearer's application, with the provider's answer. It refuses one
-// that is unknown or somebody else's with RefusedUnknown.
+// Get finds a delivery of the bearer's contract, with the provider's answer. It refuses one that is unknown or
+// somebody else's with RefusedUnknown, also one of another contract of the application.
 func (q *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryID) (*Result, error) {
 	d, err := q.store.GetDelivery(ctx, b.Library.ID, id)
-	if errors.Is(err, library.ErrNotFound) || err == nil && d.Application != b.Client.Application.ID {
+	if errors.Is(err, library.ErrNotFound) || err == nil && !isOf(d, b.Client) {
 		return nil, library.Unknown("Delivery").Because(err)
 	}
 	if err != nil {
@@ -208,16 +208,37 @@ func (q *Queue) Get(ctx context.Context, b *library.Bearer, id library.DeliveryI
 	return result, nil
 }
 
-// deliveryPage is how many deliveries List returns.
-const deliveryPage = 100
+func isOf(d Delivery, c library.Client) bool {
+	return d.Application == c.Application.ID && d.Contract == c.Contract.ID
+}
 
-// List lists the newest deliveries of the bearer's application to the person's providers.
+const (
+	// deliveryPage is how many deliveries List returns.
+	deliveryPage = 100
+	// maxDeliveryPages is how many pages List reads for that, of which other contracts may have most.
+	maxDeliveryPages = 20
+)
+
+// List lists the newest deliveries of the bearer's contract to the person's providers.
 func (q *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
-	list, err := q.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, Cursor{}, deliveryPage)
-	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
+	var own []Delivery
+	var before Cursor
+	for range maxDeliveryPages {
+		page, err := q.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, before, deliveryPage)
+		if err != nil {
+			return nil, fmt.Errorf("list deliveries: %w", err)
+		}
+		for _, d := range page {
+			if isOf(d, b.Client) {
+				own = append(own, d)
+			}
+			before = Cursor{CreatedAt: d.CreatedAt, ID: d.ID}
+		}
+		if len(page) < deliveryPage || len(own) >= deliveryPage {
+			break
+		}
 	}
-	return list, nil
+	return own[:min(len(own), deliveryPage)], nil
 }
 
 // ListForPerson lists up to limit of a person's deliveries after the cursor, newest first.

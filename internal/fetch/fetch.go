@@ -124,9 +124,14 @@ func problemUnavailable() *Problem {
 		Message: "The source could not be reached to the end"}}
 }
 
-func problemFull() *Problem {
+func problemQuota(of library.QuotaKind) *Problem {
 	return &Problem{wire.AccountError{Code: "QuotaReached", StatusCode: 507,
-		Message: "There is no room for more files"}}
+		Message: "The quota of the " + string(of) + " leaves no room for more files"}}
+}
+
+func problemFull() *Problem {
+	return &Problem{wire.AccountError{Code: string(wire.CodeStorageFull), StatusCode: 507,
+		Message: "The server has no space left for more files"}}
 }
 
 func problemTooLarge() *Problem {

@@ -223,7 +223,7 @@ func (f *Fetcher) attempt(
 		file, err := f.collector.Seal(ctx, grant, library.Collected{
 			Account: connection.ID, Key: item.Key, Group: connection.Source.GroupID,
 			Service: connection.Source.ServiceID, ObjectType: item.ObjectType, Mapped: item.Mapped,
-			From: millisOf(item.From), To: millisOf(item.To),
+			From: millisOf(item.From), To: millisOf(item.To), Origin: connection.Source.Origin(),
 		}, item.Raw, item.Content)
 		if errors.Is(err, library.ErrItemTooLarge) {
 			tooLarge, file, err = true, nil, nil
@@ -232,7 +232,7 @@ func (f *Fetcher) attempt(
 			return err
 		}
 		step := Step{Account: one.Account, Lease: one.Lease, Now: f.now(), Position: item.Position}
-		if err := f.store.StoreItem(ctx, step, file); err != nil {
+		if err := f.storeItem(ctx, grant, step, file); err != nil {
 			return err
 		}
 		if one.Position = item.Position; file != nil {
@@ -244,6 +244,22 @@ func (f *Fetcher) attempt(
 	if err == nil && tooLarge {
 		return problemTooLarge()
 	}
+	return err
+}
+
+// storeItem stores a step forward, and the file of it, unless that is nil, if the quotas leave room for it.
+func (f *Fetcher) storeItem(
+	ctx context.Context, grant library.CollectGrant, step Step, file *library.CollectedFile,
+) error {
+	if file == nil {
+		return f.store.StoreItem(ctx, step, nil)
+	}
+	end, err := f.collector.Reserve(ctx, grant, file)
+	if err != nil {
+		return err
+	}
+	err = f.store.StoreItem(ctx, step, file)
+	end(err == nil)
 	return err
 }
 
@@ -277,7 +293,7 @@ func (f *Fetcher) record(
 		one.State, one.Problem = Partial, &problem.AccountError
 	case errors.As(err, &full):
 		f.collector.RecordRefusal(ctx, grant, full)
-		one.State, one.Problem = Partial, &problemFull().AccountError
+		one.State, one.Problem = Partial, &problemQuota(full.Kind).AccountError
 	case errors.Is(err, library.ErrStorageFull):
 		one.State, one.Problem = Partial, &problemFull().AccountError
 	case errors.Is(err, library.ErrUsed):

@@ -19,6 +19,11 @@ const (
 	BoundAuthCode BoundKind = "authorization code"
 	BoundChain    BoundKind = "end of activity"
 	BoundGrant    BoundKind = "grant"
+	// BoundCollected is a file that was fetched from a source.
+	BoundCollected BoundKind = "file from a source"
+	// Package storage says what is bound of these two.
+	BoundStorage     BoundKind = "storage"
+	BoundStorageFile BoundKind = "file of a storage"
 	// These two are never adopted: the person signs in again, and the application asks again.
 	BoundLogin   BoundKind = "login"
 	BoundRequest BoundKind = "authorization request"
@@ -38,6 +43,11 @@ type Unbound struct {
 	Grant Grant
 	// Request is an authorization request.
 	Request AuthRequest
+	// ID is the id of a file from a source, of a storage, or of a file of one, and Parts are the parts of its binding.
+	ID    string
+	Parts [][]byte
+	// Previous is the binding that the row of such a kind has; empty if it has none.
+	Previous []byte
 	// Own is the part of the binding of a token or code that only its secret yields; nil for one of
 	// before bindings.
 	Own []byte
@@ -56,16 +66,31 @@ const (
 	// AdoptedChains is the second: so have the ends of activities, and grants; each secret is bound
 	// under the keyring as well; and what the keyring seals for providers holds its owner.
 	AdoptedChains AdoptionGeneration = 2
+	// AdoptedStorages is the third: so have storages and their files, and the files from sources whose binding was
+	// made with a key that is gone.
+	AdoptedStorages AdoptionGeneration = 3
 	// NewestAdoption is the newest.
-	NewestAdoption = AdoptedChains
+	NewestAdoption = AdoptedStorages
 )
 
 // kinds lists what is bound from a generation on.
 func (g AdoptionGeneration) kinds() []BoundKind {
-	if g == AdoptedSecrets {
+	switch g {
+	case AdoptedSecrets:
 		return []BoundKind{BoundLibrary, BoundToken, BoundAuthCode}
+	case AdoptedChains:
+		return []BoundKind{BoundChain, BoundGrant, BoundToken, BoundAuthCode}
+	default:
+		return []BoundKind{BoundCollected, BoundStorage, BoundStorageFile}
 	}
-	return []BoundKind{BoundChain, BoundGrant, BoundToken, BoundAuthCode}
+}
+
+// batch is how many rows of a kind are in memory at a time. A file from a source is there with its content.
+func (k BoundKind) batch() int {
+	if k == BoundCollected {
+		return 4
+	}
+	return adoptionBatch
 }
 
 // Adoption records that the rows of an older program have got their bindings.
@@ -107,20 +132,15 @@ var ErrAdoptionForged = errors.New("the record of the adoption was not made with
 // ErrAdoptionGone says that the database does not know of an adoption that the keyring knows of.
 var ErrAdoptionGone = errors.New("the record of an adoption is gone")
 
-// Adopt binds under the keyring what an older program has stored: its libraries, the tokens and
-// codes that it gave out, the ends of its activities, and its grants. It does so once for each
-// generation: later a row without a binding is one whose binding somebody has removed. What other
-// packages adopt belongs to the newest generation. Adopt returns ErrAdoptionForged, or
-// ErrAdoptionGone if the keyring says that the generation was adopted.
+// Adopt binds under the keyring what an older program has stored: what the generations name. It does so once for each
+// generation: later a row without a binding is one whose binding somebody has removed. What other packages adopt
+// belongs to a generation as well; adopting it again would accept what somebody has changed since. Adopt returns
+// ErrAdoptionForged, or ErrAdoptionGone if the keyring says that the generation was adopted.
 func (i *Integrity) Adopt(
-	ctx context.Context, store AdoptionStore, others ...func(context.Context) error,
+	ctx context.Context, store AdoptionStore, others map[AdoptionGeneration]func(context.Context) error,
 ) error {
 	for g := AdoptedSecrets; g <= NewestAdoption; g++ {
-		var more []func(context.Context) error
-		if g == NewestAdoption {
-			more = others
-		}
-		if err := i.adoptGeneration(ctx, store, g, more); err != nil {
+		if err := i.adoptGeneration(ctx, store, g, others[g]); err != nil {
 			return err
 		}
 	}
@@ -128,7 +148,7 @@ func (i *Integrity) Adopt(
 }
 
 func (i *Integrity) adoptGeneration(
-	ctx context.Context, store AdoptionStore, g AdoptionGeneration, more []func(context.Context) error,
+	ctx context.Context, store AdoptionStore, g AdoptionGeneration, more func(context.Context) error,
 ) error {
 	done, err := i.hasAdopted(ctx, store, g)
 	if err != nil || done {
@@ -142,8 +162,8 @@ func (i *Integrity) adoptGeneration(
 			return fmt.Errorf("bind what an older program has stored: %w", err)
 		}
 	}
-	for _, adopt := range more {
-		if err := adopt(ctx); err != nil {
+	if more != nil {
+		if err := more(ctx); err != nil {
 			return err
 		}
 	}
@@ -170,6 +190,12 @@ func (u Unbound) purpose() string {
 		return purposeLogin
 	case BoundRequest:
 		return purposeRequest
+	case BoundCollected:
+		return purposeCollected
+	case BoundStorage:
+		return purposeStorage
+	case BoundStorageFile:
+		return purposeStorageFile
 	default:
 		return purposeAdopted
 	}
@@ -185,6 +211,8 @@ func (u Unbound) parts() [][]byte {
 		return u.Grant.parts()
 	case BoundRequest:
 		return serverRequestParts(u.Request)
+	case BoundCollected, BoundStorage, BoundStorageFile:
+		return u.Parts
 	default:
 		return secretParts(u.Secret, u.Library, u.PublicKey)
 	}
@@ -217,17 +245,22 @@ func (i *Integrity) hasAdopted(ctx context.Context, store AdoptionStore, g Adopt
 func (i *Integrity) adopt(ctx context.Context, store AdoptionStore, kind BoundKind) error {
 	after := Unbound{Kind: kind}
 	for {
-		rows, err := store.ListUnbound(ctx, kind, after, adoptionBatch)
+		rows, err := store.ListUnbound(ctx, kind, after, kind.batch())
 		if err != nil {
 			return err
 		}
-		for n, row := range rows {
-			rows[n].Binding = append(row.Own, i.bindRow(row)...)
+		var unbound []Unbound
+		for _, row := range rows {
+			if i.ring.Knows(row.Previous) {
+				continue // a file from a source had a binding before there was this generation
+			}
+			row.Binding = append(row.Own, i.bindRow(row)...)
+			unbound = append(unbound, row)
 		}
-		if err := store.Bind(ctx, rows); err != nil {
+		if err := store.Bind(ctx, unbound); err != nil {
 			return err
 		}
-		if len(rows) < adoptionBatch {
+		if len(rows) < kind.batch() {
 			return nil
 		}
 		after = rows[len(rows)-1]

@@ -542,7 +542,7 @@ func (l *libraryCheck) checkCollected(ctx context.Context, id wire.FileName) err
 		return err
 	case err != nil || !file.IsCollected():
 		l.add("file %s: the activity has no line of its arrival", id)
-	case !l.integrity.isCollectedBound(file.File, file.Inline, stored.Binding):
+	case l.adopted && !l.integrity.isCollectedBound(file.File, file.Inline, stored.Binding):
 		l.add("file %s: it is not what was fetched from its source", id)
 	default:
 		l.summary.Files++

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -30,6 +31,9 @@ type Collected struct {
 	To   wire.Millis `json:"to,omitempty"`
 	// Mapped is what a reader of mapped objects gets; nil for a file that is not mapped.
 	Mapped *wire.MappedMetadata `json:"mapped,omitempty"`
+	// Origin is what the account was connected to, in the words of its source: an account that the person connects
+	// later to the same has the same. It is empty if the source has no word for it. It is not part of the metadata.
+	Origin string `json:"-"`
 }
 
 // collectedMetadata is the MetadataJSON of a file that was fetched.
@@ -57,11 +61,14 @@ type CollectedFile struct {
 	File    File
 	Content Content
 	Grant   GrantID
-	// Fingerprint is a MAC of the content and Binding one of the file, under the master keyring.
+	// Fingerprint is a hash of the content, which the master keyring has sealed, and Binding a MAC of the file under
+	// the keyring.
 	Fingerprint, Binding []byte
 	// IsNew says that the library has no such file yet. Otherwise this is a newer version of the one with its id.
 	IsNew bool
-	Quota Quota
+	// Before is the version that this one replaces; the zero File if it is new.
+	Before File
+	Quota  Quota
 }
 
 // StoredCollected is what is stored of a fetched file beside the file.
@@ -89,6 +96,11 @@ type CollectedFilter struct {
 type CollectedStore interface {
 	// FindCollected finds a fetched file by its key in the source. It returns ErrNotFound if there is none.
 	FindCollected(ctx context.Context, id ID, account wire.AccountID, key string) (StoredCollected, error)
+	// FindCollectedBefore finds a fetched file that one of the client's accounts at an origin has left, which has ended
+	// since, by its key in the source. It returns ErrNotFound if there is none, and for an empty origin.
+	FindCollectedBefore(
+		ctx context.Context, id ID, client wire.ClientID, origin, key string,
+	) (StoredCollected, error)
 	// GetCollected returns what is stored beside a fetched file. It returns ErrNotFound for any other file.
 	GetCollected(ctx context.Context, id ID, file wire.FileName) (StoredCollected, error)
 	// ListCollected returns up to limit fetched files after the cursor, and the cursor at each. Their Metadata is not
@@ -156,11 +168,11 @@ func (c *Collector) Seal(
 	if limit := c.files.config.MaxSize; len(text) > MaxCollectedSize || limit > 0 && int64(len(text)) > limit {
 		return nil, ErrItemTooLarge
 	}
-	now, ring := c.files.now(), c.consents.integrity.ring
+	now := c.files.now()
 	file := File{ID: wire.FileName(NewOrderedID(now)), Library: g.Library.ID, Application: g.Client.Application.ID,
 		Contract: g.Client.Contract.ID, Size: int64(len(text)), CreatedAt: now.Truncate(time.Millisecond)}
 	collected := &CollectedFile{Grant: g.Grant.ID, IsNew: true, Quota: c.files.config.Quotas.Library}
-	before, err := c.files.store.FindCollected(ctx, file.Library, item.Account, item.Key)
+	before, err := c.findBefore(ctx, g, item)
 	switch {
 	case err == nil:
 		file.ID, collected.IsNew = before.File, false
@@ -171,16 +183,16 @@ func (c *Collector) Seal(
 	if err != nil {
 		return nil, fmt.Errorf("encode metadata: %w", err)
 	}
-	sum := sha256.Sum256(text)
-	fingerprint := [][]byte{[]byte(file.Library), []byte(file.ID), description, sum[:]}
-	if !collected.IsNew && ring.VerifyMAC(before.Fingerprint, purposeFingerprint, fingerprint...) {
-		return nil, nil
-	}
+	fingerprint := fingerprintOf(file, description, text)
 	if !collected.IsNew {
-		if old, err := c.files.store.GetFile(ctx, file.Library, file.ID); err != nil {
+		if c.isFingerprint(before, fingerprint) {
+			return nil, nil
+		}
+		if collected.Before, err = c.files.store.GetFile(ctx, file.Library, file.ID); err != nil {
 			return nil, fmt.Errorf("get earlier version: %w", err)
-		} else if !file.CreatedAt.After(old.CreatedAt) { // clients ask for what is newer than what they have
-			file.CreatedAt = old.CreatedAt.Add(time.Millisecond)
+		}
+		if !file.CreatedAt.After(collected.Before.CreatedAt) { // clients ask for what is newer than what they have
+			file.CreatedAt = collected.Before.CreatedAt.Add(time.Millisecond)
 		}
 	}
 	raw.ApplicationID, raw.ContractID = file.Application, file.Contract
@@ -189,6 +201,7 @@ func (c *Collector) Seal(
 		return nil, err
 	}
 	file = file.Decoded()
+	file.Collected.Origin = item.Origin
 	key := seal.NewFileKey()
 	collected.Content.Format = FormatInline
 	if collected.Content.Inline, err = key.SealContent(FormatInline.binding(file), text); err != nil {
@@ -197,23 +210,73 @@ func (c *Collector) Seal(
 	if collected.Content.Key, err = key.SealTo(g.Library.PublicKey, FormatInline.binding(file)); err != nil {
 		return nil, fmt.Errorf("seal key of file: %w", err)
 	}
+	ring := c.consents.integrity.ring
 	collected.File = file
-	collected.Fingerprint = ring.MAC(purposeFingerprint, fingerprint...)
-	collected.Binding = ring.MAC(purposeCollected, collectedParts(file, collected.Content.Inline)...)
+	collected.Fingerprint = ring.Seal(FingerprintPurpose(file.ID), fingerprint)
+	collected.Binding = ring.MAC(purposeCollected, CollectedParts(file, collected.Content.Inline)...)
 	return collected, nil
 }
 
-// collectedParts are the parts of the binding of a fetched file.
-func collectedParts(f File, sealed []byte) [][]byte {
+// findBefore returns the earlier version of an item. It is the file that has come from the same account or, if there is
+// none, the one that the same contract has fetched from the same origin through an account that has ended: a person who
+// stops an application and then allows it again gets no file twice. Another contract's file is left as it is, since
+// nothing is shared between contracts.
+func (c *Collector) findBefore(ctx context.Context, g CollectGrant, item Collected) (StoredCollected, error) {
+	before, err := c.files.store.FindCollected(ctx, g.Library.ID, item.Account, item.Key)
+	if !errors.Is(err, ErrNotFound) {
+		return before, err
+	}
+	return c.files.store.FindCollectedBefore(ctx, g.Library.ID, g.Client.ID(), item.Origin, item.Key)
+}
+
+// FingerprintPurpose is the purpose for which the master keyring seals the fingerprint of a fetched file.
+func FingerprintPurpose(id wire.FileName) string { return "carrel fingerprint of file " + string(id) }
+
+// fingerprintOf returns a hash of all that makes a version of a fetched file.
+func fingerprintOf(f File, description, content []byte) []byte {
+	sum := sha256.Sum256(content)
+	text := appendPart(nil, f.Library)
+	text = appendPart(text, f.ID)
+	text = appendPart(text, description)
+	text = append(text, sum[:]...)
+	hash := sha256.Sum256(text)
+	return hash[:]
+}
+
+// isFingerprint reports whether a file has a fingerprint. One that does not open has another: the file is stored anew.
+func (c *Collector) isFingerprint(of StoredCollected, fingerprint []byte) bool {
+	stored, err := c.consents.integrity.ring.Open(FingerprintPurpose(of.File), of.Fingerprint)
+	return err == nil && bytes.Equal(stored, fingerprint)
+}
+
+// Reserve reserves the room that a file takes, until the caller says whether it was added. It returns a [*QuotaError]
+// if the application or the contract has no room; the store refuses what the library has no room for.
+func (c *Collector) Reserve(ctx context.Context, g CollectGrant, f *CollectedFile) (end func(added bool), err error) {
+	more := Used{Files: 1, Bytes: f.File.Size}
+	if !f.IsNew && f.Before.Application == f.File.Application && f.Before.Contract == f.File.Contract {
+		more = Used{Bytes: f.File.Size - f.Before.Size}
+	}
+	room, err := c.files.quotas.beginChange(ctx, g.bearer(), more)
+	if err != nil {
+		return nil, err
+	}
+	return func(added bool) { room.end(added, more.Bytes) }, nil
+}
+
+// bearer returns who the file is counted for.
+func (g CollectGrant) bearer() *Bearer {
+	return &Bearer{Client: g.Client, Grant: g.Grant, Library: g.Library}
+}
+
+// CollectedParts are the parts of the binding of a fetched file.
+func CollectedParts(f File, sealed []byte) [][]byte {
 	metadata, ciphertext := f.metadataHash(), sha256.Sum256(sealed)
 	return [][]byte{[]byte(f.Library), []byte(f.ID), metadata[:], ciphertext[:]}
 }
 
-// isCollectedBound reports whether a fetched file is the one that this server has stored. One whose master key is gone
-// is believed, as one that was pushed.
+// isCollectedBound reports whether a fetched file is the one that this server has stored.
 func (i *Integrity) isCollectedBound(f File, sealed, binding []byte) bool {
-	return len(binding) > 0 && (!i.ring.Knows(binding) ||
-		i.ring.VerifyMAC(binding, purposeCollected, collectedParts(f, sealed)...))
+	return i.ring.VerifyMAC(binding, purposeCollected, CollectedParts(f, sealed)...)
 }
 
 // AddEvent records in the activity how many files were fetched.
@@ -226,5 +289,5 @@ func (c *Collector) AddEvent(ctx context.Context, e Event) error {
 
 // RecordRefusal records that a quota has refused a file, as it does for a push.
 func (c *Collector) RecordRefusal(ctx context.Context, g CollectGrant, full *QuotaError) {
-	c.files.quotas.refused(ctx, &Bearer{Client: g.Client, Grant: g.Grant, Library: g.Library}, full)
+	c.files.quotas.refused(ctx, g.bearer(), full)
 }

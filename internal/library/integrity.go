@@ -66,7 +66,8 @@ const (
 	purposeChainEnd       = "carrel end of activity"
 	purposeGrant          = "carrel grant"
 	purposeCollected      = "carrel file from a source"
-	purposeFingerprint    = "carrel content from a source"
+	purposeStorage        = "carrel storage"
+	purposeStorageFile    = "carrel file of a storage"
 )
 
 // BindSecret returns the binding of a token or code that is given out for a library: a MAC of the
@@ -211,6 +212,16 @@ func (i *Integrity) verifyGrant(ctx context.Context, g Grant) error {
 		return i.tampered(ctx, g.Library, fmt.Sprintf("grant %s is not what the person has allowed", g.ID))
 	}
 	return nil
+}
+
+// BindRow returns the binding of a storage, or of a file of one, with the parts that package storage names.
+func (i *Integrity) BindRow(kind BoundKind, parts ...[]byte) []byte {
+	return i.bindRow(Unbound{Kind: kind, Parts: parts})
+}
+
+// IsRowBound reports whether a binding is that of BindRow.
+func (i *Integrity) IsRowBound(binding []byte, kind BoundKind, parts ...[]byte) bool {
+	return i.ring.VerifyMAC(binding, Unbound{Kind: kind}.purpose(), parts...)
 }
 
 // verifyKey returns a [*TamperedError] unless a private key that has been opened is that of the

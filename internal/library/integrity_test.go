@@ -70,7 +70,7 @@ func TestAdoptedActivity(t *testing.T) {
 	older()
 	adopt := func() {
 		t.Helper()
-		if err := library.NewIntegrity(w.Keyring, w.Store, w.Clock.Now).Adopt(t.Context(), w.Store); err != nil {
+		if err := library.NewIntegrity(w.Keyring, w.Store, w.Clock.Now).Adopt(t.Context(), w.Store, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestAdoption(t *testing.T) {
 	}
 	for range 2 {
 		integrity := library.NewIntegrity(w.Keyring, w.Store, w.Clock.Now)
-		if err := integrity.Adopt(t.Context(), w.Store); err != nil {
+		if err := integrity.Adopt(t.Context(), w.Store, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := integrity.VerifyLibrary(t.Context(), anna.SignedIn().Library); err != nil {
@@ -133,7 +133,7 @@ func TestAdoption(t *testing.T) {
 	}
 
 	execute(t, w, `UPDATE adoptions SET adopted_at = adopted_at + 1`)
-	if err := fresh.Adopt(t.Context(), w.Store); !errors.Is(err, library.ErrAdoptionForged) {
+	if err := fresh.Adopt(t.Context(), w.Store, nil); !errors.Is(err, library.ErrAdoptionForged) {
 		t.Errorf("a changed record of the adoption: %v", err)
 	}
 }
@@ -247,7 +247,7 @@ func TestRebind(t *testing.T) {
 	first := must(os.ReadFile(filepath.Join(w.Folder, "master.key")))(t)
 	second := seal.NewKeyringText()
 	ctx := t.Context()
-	if err := library.NewIntegrity(ring(first...), w.Store, w.Clock.Now).Adopt(ctx, w.Store); err != nil {
+	if err := library.NewIntegrity(ring(first...), w.Store, w.Clock.Now).Adopt(ctx, w.Store, nil); err != nil {
 		t.Fatal(err)
 	}
 	anna.Events() // adds a checkpoint
@@ -275,7 +275,7 @@ func TestRebind(t *testing.T) {
 	if err := verify(newest, bram.Library); !isTampered(err) {
 		t.Errorf("a library with another public key: %v", err)
 	}
-	if err := newest.Adopt(ctx, w.Store); err != nil {
+	if err := newest.Adopt(ctx, w.Store, nil); err != nil {
 		t.Errorf("the record of the adoption: %v", err)
 	}
 	consents := library.NewConsents(w.Store, w.Clients, w.Store, newest, w.Clock.Now, library.ConsentConfig{})
@@ -300,7 +300,7 @@ func TestRebind(t *testing.T) {
 	if err := verify(lost, anna.Library); !isTampered(err) {
 		t.Errorf("another keyring: %v", err)
 	}
-	if err := errors.Join(w.Store.Unbind(ctx), lost.Adopt(ctx, w.Store)); err != nil {
+	if err := errors.Join(w.Store.Unbind(ctx), lost.Adopt(ctx, w.Store, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if err := verify(lost, anna.Library); err != nil {

@@ -123,22 +123,46 @@ type roomReservation struct {
 
 	usage    *applicationUsage // nil without a quota over all libraries
 	into     *arrivingUsage    // nil for a small push
+	files    int64             // 0 for a newer version of a file
 	reserved int64             // bytes
 }
 
 // begin reserves the place of one file and some bytes. It refuses it with a [*QuotaError] if there is no room for size
 // bytes.
 func (k *quotaKeeper) begin(ctx context.Context, b *Bearer, size, reserve int64) (*roomReservation, error) {
-	r := &roomReservation{
+	return k.reserve(ctx, k.reservation(b, Used{Files: 1, Bytes: reserve}), size)
+}
+
+// beginChange reserves what a file takes more than its version before. One that takes less is never refused.
+func (k *quotaKeeper) beginChange(ctx context.Context, b *Bearer, more Used) (*roomReservation, error) {
+	r := k.reservation(b, more)
+	if more.Files == 0 {
+		for _, q := range []*Quota{&r.libraryQuota, &r.applicationQuota, &r.contractQuota} {
+			if q.Files = 0; more.Bytes <= 0 {
+				q.Bytes = 0
+			}
+		}
+	}
+	return k.reserve(ctx, r, more.Bytes)
+}
+
+func (k *quotaKeeper) reservation(b *Bearer, of Used) *roomReservation {
+	return &roomReservation{
 		keeper: k, library: b.Library.ID, application: b.Client.Application.ID, contract: b.Client.Contract.ID,
 		libraryQuota:     k.config.Library,
 		applicationQuota: b.Client.Application.Quota.over(k.config.Application),
 		contractQuota:    b.Client.Contract.Quota.over(k.config.Contract),
+		files:            of.Files,
+		reserved:         of.Bytes,
 	}
+}
+
+func (k *quotaKeeper) reserve(ctx context.Context, r *roomReservation, size int64) (*roomReservation, error) {
 	if err := k.checkFull(ctx, r, size); err != nil {
 		return nil, err
 	}
 	if r.applicationQuota == (Quota{}) && r.contractQuota == (Quota{}) {
+		r.reserved = 0
 		return r, nil
 	}
 	usage, err := k.usageOf(ctx, r.application)
@@ -150,8 +174,8 @@ func (k *quotaKeeper) begin(ctx context.Context, b *Bearer, size, reserve int64)
 	if err := r.check(usage, size); err != nil {
 		return nil, err
 	}
-	r.usage, r.reserved = usage, reserve
-	usage.arriving[r.contract] = usage.arriving[r.contract].plus(Used{Files: 1, Bytes: reserve})
+	r.usage = usage
+	usage.arriving[r.contract] = usage.arriving[r.contract].plus(Used{Files: r.files, Bytes: r.reserved})
 	return r, nil
 }
 
@@ -308,9 +332,9 @@ func (r *roomReservation) end(added bool, size int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if r.usage != nil {
-		r.usage.arriving[r.contract] = r.usage.arriving[r.contract].plus(Used{-1, -r.reserved})
+		r.usage.arriving[r.contract] = r.usage.arriving[r.contract].plus(Used{-r.files, -r.reserved})
 		if added {
-			r.usage.added[r.contract] = r.usage.added[r.contract].plus(Used{1, size})
+			r.usage.added[r.contract] = r.usage.added[r.contract].plus(Used{r.files, size})
 		}
 	}
 	if r.into == nil {

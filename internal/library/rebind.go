@@ -70,7 +70,7 @@ func (i *Integrity) rebindGeneration(ctx context.Context, store RebindStore, g A
 func (i *Integrity) rebind(ctx context.Context, store RebindStore, kind BoundKind) error {
 	after := Unbound{Kind: kind}
 	for {
-		rows, err := store.ListOfOlderKey(ctx, kind, i.ring.NewestID(), after, adoptionBatch)
+		rows, err := store.ListOfOlderKey(ctx, kind, i.ring.NewestID(), after, kind.batch())
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (i *Integrity) rebind(ctx context.Context, store RebindStore, kind BoundKin
 		if err := store.Bind(ctx, genuine); err != nil {
 			return err
 		}
-		if len(rows) < adoptionBatch {
+		if len(rows) < kind.batch() {
 			return nil
 		}
 		after = rows[len(rows)-1]

@@ -19,9 +19,11 @@ import (
 
 // adoptRows adopts what an older program has stored, and records in the keyring's file that it was.
 func (i *installation) adoptRows(ctx context.Context, integrity *library.Integrity, db *store.DB) error {
-	err := integrity.Adopt(ctx, db, func(ctx context.Context) error {
-		_, err := AdoptBoxes(ctx, i.keyring, db)
-		return err
+	err := integrity.Adopt(ctx, db, map[library.AdoptionGeneration]func(context.Context) error{
+		library.AdoptedChains: func(ctx context.Context) error {
+			_, err := AdoptBoxes(ctx, i.keyring, db)
+			return err
+		},
 	})
 	if err != nil {
 		return i.explainAdoption(err)

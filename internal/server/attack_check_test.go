@@ -23,7 +23,8 @@ func (k *keeper) checks(all bool) (summary library.CheckSummary, lines []string)
 	db := k.OpensStore()
 	blobs := carreltest.Must(blob.OpenDisk(filepath.Join(k.Folder, "blobs")))(k.t)
 	defer blobs.Close()
-	storages := storage.Checker{Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all}
+	storages := storage.Checker{Store: db, Blobs: blobs, Now: k.Clock.Now, AllContents: all,
+		Integrity: k.OpensIntegrity(db)}
 	c := library.Checker{
 		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}},
 		Now: k.Clock.Now, AllContents: all,

@@ -317,7 +317,7 @@ func TestAttackFoundByCheckOfBoxes(t *testing.T) {
 		t.Cleanup(func() { _ = db.Close() })
 		k := &keeper{s.World, t, db, s.config}
 		integrity := library.NewIntegrity(s.Keyring, s.Store, s.Clock.Now)
-		if err := integrity.Adopt(t.Context(), s.Store); err != nil { // as a start does
+		if err := integrity.Adopt(t.Context(), s.Store, nil); err != nil { // as a start does
 			t.Fatal(err)
 		}
 		checks := func(all bool) (lines []string) {

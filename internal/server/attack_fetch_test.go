@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // connectsSample connects sample data for a grant's contract, without fetching it yet.
@@ -117,6 +119,16 @@ func TestAttackFetchedFile(t *testing.T) {
 			WHERE file_id = $2`, two, one)
 		if _, _, err := g.ReadsFile(session, wire.FileName(one)); err == nil {
 			t.Error("a file with another's binding opens")
+		}
+		// A binding whose key the server does not know is none.
+		foreign := carreltest.Must(seal.ParseKeyring(seal.NewKeyringText()))(t)
+		k.changes(`UPDATE collected_files SET binding = $1 WHERE file_id = $2`,
+			foreign.MAC("carrel file from a source", []byte("x")), one)
+		if _, _, err := g.ReadsFile(session, wire.FileName(one)); err == nil {
+			t.Error("a file with a binding of an unknown key opens")
+		}
+		if _, lines := k.checks(false); len(lines) != 1 || !strings.Contains(lines[0], one) {
+			t.Errorf("the check says %q", lines)
 		}
 		k.changes(`DELETE FROM collected_files WHERE file_id = $1`, two)
 		if _, _, err := g.ReadsFile(session, wire.FileName(two)); err == nil {

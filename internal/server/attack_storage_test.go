@@ -234,10 +234,10 @@ func TestAttackStorageFoundByCheck(t *testing.T) {
 			}, []string{"its path is none"}, false},
 			"other numbers": {func(v *victim) {
 				k.changes(`UPDATE storages SET bytes = 0 WHERE id = $1`, string(v.id))
-			}, []string{"it is said to hold 2 files with 0 bytes"}, false},
+			}, []string{"its row is not what", "it is said to hold 2 files with 0 bytes"}, false},
 			"no library": {func(v *victim) {
 				k.changes(`UPDATE storages SET library_id = 'none' WHERE id = $1`, string(v.id))
-			}, []string{"there is no such library"}, false},
+			}, []string{"there is no such library", "its row is not what"}, false},
 			"no storage": {func(v *victim) {
 				k.changes(`DELETE FROM storages WHERE id = $1`, string(v.id))
 			}, []string{"there is no such storage", "there is no such storage"}, false},

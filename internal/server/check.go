@@ -55,6 +55,11 @@ func CheckStored(ctx context.Context, c Config, o CheckOptions, report func(faul
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
 	storages := &storage.Checker{Store: db, Blobs: blobs, Now: time.Now, AllContents: o.AllContents}
+	if adopted, err := isAdopted(ctx, ring, db); err != nil {
+		return library.CheckSummary{}, err
+	} else if adopted {
+		storages.Integrity = library.NewIntegrity(ring, db, time.Now)
+	}
 	checker := &library.Checker{
 		Store: db, Blobs: blobs, Owners: []library.ContentOwner{storage.Contents{Store: db}}, Keyring: ring,
 		Now: time.Now, AllContents: o.AllContents, Recount: o.Recount, Report: report,
@@ -84,11 +89,21 @@ func logAdditions(ctx context.Context, log *slog.Logger, db *store.DB) error {
 func checkAdoptedBoxes(
 	ctx context.Context, ring *seal.Keyring, db *store.DB, all bool, report func(string),
 ) error {
-	adopted, err := library.NewIntegrity(ring, db, time.Now).IsAdopted(ctx, db)
-	if err != nil && !errors.Is(err, library.ErrAdoptionForged) || err == nil && !adopted {
+	adopted, err := isAdopted(ctx, ring, db)
+	if err != nil || !adopted {
 		return err
 	}
 	return checkBoxes(ctx, ring, db, all, report)
+}
+
+// isAdopted reports whether rows without their bindings are faults. They are if the record of the adoption is forged,
+// which the check of the libraries reports.
+func isAdopted(ctx context.Context, ring *seal.Keyring, db *store.DB) (bool, error) {
+	adopted, err := library.NewIntegrity(ring, db, time.Now).IsAdopted(ctx, db)
+	if errors.Is(err, library.ErrAdoptionForged) {
+		return true, nil
+	}
+	return adopted || ring.Adopted() >= int(library.NewestAdoption), err
 }
 
 // checkKeyring returns an error if no key of the keyring has sealed anything in the database, and others have: with

@@ -389,7 +389,7 @@ func TestAttackSecondAdoption(t *testing.T) {
 			}
 		}
 		text := carreltest.Must(os.ReadFile(o.config.Keyring))(t)
-		if n := bytes.Count(text, []byte("# adopted 2\n")); n != 1 {
+		if n := bytes.Count(text, []byte("# adopted 3\n")); n != 1 {
 			t.Fatalf("the keyring says %d times that rows were adopted", n)
 		}
 		o.change(t, `UPDATE chains SET mac = NULL`)
@@ -407,11 +407,13 @@ func TestAttackSecondAdoption(t *testing.T) {
 				t.Errorf("%s: the library is bound", what)
 			}
 		}
-		o.change(t, `DELETE FROM adoptions WHERE id = 2`)
+		o.change(t, `DELETE FROM adoptions WHERE id = 3`)
 		refused("the newest record removed")
+		o.change(t, `DELETE FROM adoptions WHERE id = 2`)
+		refused("another record removed as well")
 		o.change(t, `DELETE FROM adoptions`)
 		refused("all records removed")
-		o.change(t, `INSERT INTO adoptions SELECT * FROM removed WHERE id = 2`)
+		o.change(t, `INSERT INTO adoptions SELECT * FROM removed WHERE id > 1`)
 		refused("the oldest record removed")
 		var lines []string
 		_, err := server.CheckStored(t.Context(), o.config, server.CheckOptions{},

@@ -211,6 +211,8 @@ func boxPurpose(b store.Box) string {
 		return delivery.PayloadPurpose(b.Delivery.ID)
 	case store.BoxAnswer:
 		return delivery.AnswerPurpose(b.Delivery.ID)
+	case store.BoxFingerprint:
+		return library.FingerprintPurpose(b.File)
 	default:
 		return ""
 	}

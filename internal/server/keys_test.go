@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,10 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -29,7 +33,16 @@ type sealedWorld struct {
 	// also an account that has ended, whose tokens are to be revoked, and two authorizations that have ended.
 	answered, waiting library.DeliveryID
 	authorization     func() delivery.AuthorizationResult
+
+	// collected are files from a source, of a grant that reads them, and kept is a storage with two files.
+	collected *carreltest.Grant
+	kept      storage.ID
+	keeps     *carreltest.Contract
 }
+
+// sealedBoxes is how much the keyring of a sealedWorld has sealed: 8 boxes for deliveries and signing, the account from
+// which is collected, and the fingerprints of two files.
+const sealedBoxes = 11
 
 func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 	t.Helper()
@@ -55,7 +68,59 @@ func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 	stopped, _ := other.Connects(s.Application().Contract(library.Write))
 	other.Stops(stopped)
 	s.authorization = func() delivery.AuthorizationResult { return other.ComesBack(state, carreltest.GoodCode).Result }
+
+	dora := s.Person("dora@example.org")
+	s.collected = dora.Allows(s.Application().Contract(library.Read, mappedScope))
+	connectsSample(t, dora, s.collected)
+	s.collects(t)
+	s.keeps = s.Application().Contract(library.Write)
+	_, s.kept = dora.AllowsStorage(s.keeps)
+	carreltest.Must(s.keeps.Uploads(s.kept, carreltest.PathOf("a"), []byte("small")))(t)
+	carreltest.Must(s.keeps.Uploads(s.kept, carreltest.PathOf("b"), carreltest.Large("large")))(t)
 	return s
+}
+
+// twoItems is a source with two files.
+type twoItems struct{}
+
+func (twoItems) Fetch(_ context.Context, _ delivery.Connection, _ string, yield func(fetch.Item) error) error {
+	for _, key := range []string{"one", "two"} {
+		item := fetch.Item{Key: key, Position: key, ObjectType: 1, Raw: wire.RawMetadata{MIMEType: "text/plain"},
+			Content: strings.NewReader("content of " + key)}
+		if err := yield(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collects fetches from the source, and returns the files with the times of their versions.
+func (s *sealedWorld) collects(t *testing.T) map[wire.FileName]wire.Millis {
+	t.Helper()
+	f := fetch.New(s.Store, s.Connections, library.NewCollector(s.Files, s.Consents), twoItems{}, s.Clock.Now,
+		fetch.Config{}, slog.New(slog.DiscardHandler))
+	b := carreltest.Must(s.collected.Bearer())(t)
+	if err := f.Request(t.Context(), b.Grant, wire.SessionOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files := map[wire.FileName]wire.Millis{}
+	session := carreltest.Must(s.collected.StartsSession(wire.SessionOptions{}))(t)
+	err := s.Files.List(t.Context(), carreltest.Must(s.collected.FindsSession(session))(t),
+		func(e wire.FileEntry) error {
+			files[e.Name] = e.UpdatedDate
+			_, content, err := s.collected.ReadsFile(session, e.Name)
+			if !strings.HasPrefix(string(content), "content of ") {
+				t.Errorf("file %s from a source: %q, %v", e.Name, content, err)
+			}
+			return nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 func (s *sealedWorld) sends(t *testing.T, id string) library.DeliveryID {
@@ -107,6 +172,12 @@ func (s *sealedWorld) goesOn(t *testing.T) {
 	if got := s.Provider.Revoked(); len(got) != 1 {
 		t.Errorf("of an account that has ended, the provider has revoked %q", got)
 	}
+	for name, want := range map[string]string{"a": "small", "b": string(carreltest.Large("large"))} {
+		if got, err := s.keeps.Downloads(s.kept, carreltest.PathOf(name)); err != nil || string(got) != want {
+			t.Errorf("file %s of the storage: %d bytes, %v", name, len(got), err)
+		}
+	}
+	carreltest.Must(s.keeps.Uploads(s.kept, carreltest.PathOf("c"), []byte("more")))(t)
 }
 
 // TestRotateKeys gives a server that runs another key, and takes the old one away: everything that waits goes on.
@@ -114,33 +185,43 @@ func TestRotateKeys(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := newSealedWorld(t, options...)
-		if got := s.totals(t); !slices.Equal(got, []int{8}) {
+		if got := s.totals(t); !slices.Equal(got, []int{sealedBoxes}) {
 			t.Fatalf("the keys have sealed %v", got)
 		}
+		before := s.collects(t)
 		rotate := func(o server.RotateOptions) server.Rotation {
 			t.Helper()
 			return carreltest.Must(server.RotateKeys(t.Context(), s.config, o))(t)
 		}
 		added := rotate(server.RotateOptions{AddOnly: true})
-		if got := s.totals(t); !slices.Equal(got, []int{8, 0}) || added.Added == "" {
+		if got := s.totals(t); !slices.Equal(got, []int{sealedBoxes, 0}) || added.Added == "" {
 			t.Errorf("after adding a key, the keys have sealed %v: %+v", got, added)
 		}
 		// An interrupted rotation goes on with the key that it has added.
 		r := rotate(server.RotateOptions{})
-		if got := s.totals(t); !slices.Equal(got, []int{0, 8}) || r.Encrypted != 8 || r.Added != "" ||
-			r.Newest != added.Added {
+		if got := s.totals(t); !slices.Equal(got, []int{0, sealedBoxes}) || r.Encrypted != sealedBoxes ||
+			r.Added != "" || r.Newest != added.Added {
 			t.Errorf("after rotating, the keys have sealed %v: %+v", got, r)
 		}
 		r = rotate(server.RotateOptions{DropOld: true})
-		if got := s.totals(t); !slices.Equal(got, []int{8}) || len(r.Dropped) != 1 || r.Added != "" {
+		if got := s.totals(t); !slices.Equal(got, []int{sealedBoxes}) || len(r.Dropped) != 1 || r.Added != "" {
 			t.Errorf("after dropping the old key, the keys have sealed %v: %+v", got, r)
 		}
-		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 8 {
+		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != sealedBoxes {
 			t.Errorf("the next rotation: %+v", again)
 		}
 
 		carreltest.Must(library.OpenSigner(t.Context(), s.Store, s.Keyring, s.Clock.Now))(t)
 		s.goesOn(t)
+		if again := s.collects(t); len(again) != 2 || !maps.Equal(again, before) {
+			t.Errorf("collected again: %v, before %v", again, before)
+		}
+		var faults []string
+		carreltest.Must(server.CheckStored(t.Context(), s.config, server.CheckOptions{AllContents: true},
+			func(fault string) { faults = append(faults, fault) }))(t)
+		if len(faults) > 0 {
+			t.Errorf("the check says %q", faults)
+		}
 	})
 }
 
@@ -159,7 +240,7 @@ func TestAttackLostKeys(t *testing.T) {
 			t.Error("a lost keyring was rotated")
 		}
 		uses := carreltest.Must(server.ListKeys(t.Context(), s.config))(t)
-		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 8+uses[0].Boxes[store.BoxBinding] {
+		if len(uses) != 1 || uses[0].Known || uses[0].Total() != sealedBoxes+uses[0].Boxes[store.BoxBinding] {
 			t.Errorf("without a keyring the keys are %+v", uses)
 		}
 		s.config.PublicURL = "https://library.example"
@@ -191,6 +272,21 @@ func TestAttackLostKeys(t *testing.T) {
 		if got := carreltest.Must(reader.Reads())(t); got["letter"] != "dear Anna" {
 			t.Errorf("the files are %v", got)
 		}
+		// The server has adopted what is in storages, and what was collected.
+		if got := carreltest.Must(s.keeps.Downloads(s.kept, carreltest.PathOf("a")))(t); string(got) != "small" {
+			t.Errorf("the file of the storage is %q", got)
+		}
+		session := carreltest.Must(s.collected.StartsSession(wire.SessionOptions{}))(t)
+		read := 0
+		err = s.Files.List(t.Context(), carreltest.Must(s.collected.FindsSession(session))(t),
+			func(e wire.FileEntry) error {
+				read++
+				_, _, err := s.collected.ReadsFile(session, e.Name)
+				return err
+			})
+		if err != nil || read != 2 {
+			t.Errorf("of what was collected, %d are read, %v", read, err)
+		}
 	})
 }
 
@@ -200,12 +296,12 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 	t.Parallel()
 	sealed := []string{
 		"signing_keys.private", "trips.secrets", "provider_accounts.access", "token_revocations.access",
-		"delivery_contents.payload", "delivery_contents.answer",
+		"delivery_contents.payload", "delivery_contents.answer", "collected_files.fingerprint",
 	}
 	// Their MACs are made again by library.Integrity.Rebind, and counted by store.DB.CountBindings.
 	authenticated := []string{
 		"libraries.binding", "codes.binding", "tokens.binding", "adoptions.mac", "event_checkpoints.mac",
-		"chains.mac", "grants.binding",
+		"chains.mac", "grants.binding", "collected_files.binding", "storages.binding", "storage_files.binding",
 	}
 	others := []string{
 		"links.binding", "links.session_binding", "logins.binding", "event_checkpoints.hash", "chains.hash",
@@ -214,8 +310,6 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 		"tokens.hash", "tokens.seal", "tokens.code_hash", "deleted_tokens.hash", "sessions.hash", "sessions.public_key",
 		"sessions.seal", "contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",
 		"storage_files.sha256", "storage_contents.data", // which the application has encrypted
-		// MACs that a rotation leaves as they are: once their key is gone, the item is fetched again and written anew.
-		"collected_files.fingerprint", "collected_files.binding",
 	}
 	w := carreltest.New(t)
 	for _, column := range w.BytesColumns() {

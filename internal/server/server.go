@@ -235,7 +235,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
 	s.Fetches = fetch.New(db, s.Connections, library.NewCollector(s.Files, s.Consents),
 		samplesource.Source{Now: c.Now, Speed: c.SampleDataSpeed}, c.Now, c.Fetches, c.Log)
-	s.Storages = storage.New(db, disk, s.Consents, c.Now,
+	s.Storages = storage.New(db, disk, s.Consents, integrity, c.Now,
 		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize, Space: space})
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk,
 		Owners: []library.ContentOwner{storage.Contents{Store: db}}, Now: c.Now, Log: c.Log}

@@ -35,6 +35,8 @@ type Checker struct {
 	Now   func() time.Time
 	// AllContents reads large contents as well; otherwise only their lengths are compared.
 	AllContents bool
+	// Integrity compares the bindings; nil if a server has not made them yet.
+	Integrity *library.Integrity
 }
 
 // Check calls report with each fault.
@@ -75,7 +77,11 @@ func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) 
 		}
 	}
 	var faults []string
+	if !c.isBound(before.Binding, library.BoundStorage, before.Parts()) {
+		faults = append(faults, "its row is not what this server has stored")
+	}
 	var sum library.Used
+	versions := int64(0)
 	for after, more := (File{}), true; more; {
 		files, err := c.Store.ListAllStorageFiles(ctx, id, after, checkPage)
 		if err != nil {
@@ -84,6 +90,7 @@ func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) 
 		for _, f := range files {
 			sum.Files++
 			sum.Bytes += f.Size
+			versions += f.Version
 			fault, err := c.checkFile(ctx, f)
 			if err != nil {
 				return err
@@ -95,9 +102,12 @@ func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) 
 		}
 		more = len(files) == checkPage
 	}
-	if sum != before.Used {
+	switch {
+	case sum != before.Used:
 		faults = append(faults, fmt.Sprintf("it is said to hold %d files with %d bytes, and holds %d with %d",
 			before.Files, before.Bytes, sum.Files, sum.Bytes))
+	case versions != before.VersionSum:
+		faults = append(faults, "its files are not those that were put there last")
 	}
 	if len(faults) == 0 {
 		return nil
@@ -116,6 +126,9 @@ func (c *Checker) checkStorage(ctx context.Context, id ID, report func(string)) 
 func (c *Checker) checkFile(ctx context.Context, file File) (fault string, err error) {
 	if p, err := pathOf(file); err != nil || p != file.Path {
 		return "its path is none that this server stores", nil
+	}
+	if !c.isBound(file.Binding, library.BoundStorageFile, file.Parts()) {
+		return "its row is not what this server has stored", nil
 	}
 	content, err := c.Store.GetStorageContent(ctx, file.ID)
 	if err == nil {
@@ -149,6 +162,10 @@ func (c *Checker) checkFile(ctx context.Context, file File) (fault string, err e
 		return "its content does not read: " + err.Error(), nil
 	}
 	return compare(file, size, sum.Sum(nil)), nil
+}
+
+func (c *Checker) isBound(binding []byte, kind library.BoundKind, parts [][]byte) bool {
+	return c.Integrity == nil || c.Integrity.IsRowBound(binding, kind, parts...)
 }
 
 // pathOf returns the path of a file as the server would store it.

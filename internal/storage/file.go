@@ -26,6 +26,10 @@ type File struct {
 	// SHA256 is the hash of the content.
 	SHA256    []byte
 	CreatedAt time.Time
+	// Version is that of the storage since the file is there.
+	Version int64
+	// Binding is the MAC of all that under the master keyring. The store makes it, and the version.
+	Binding []byte
 }
 
 // contentPrefix is what the folder of a storage's contents begins with. No library has an id with a hyphen.
@@ -95,7 +99,7 @@ func (s *Storages) Upload(ctx context.Context, of Storage, p Path, content io.Re
 		if errors.Is(err, library.ErrNotFound) { // deleted or stopped while the content arrived
 			return File{}, unknown(err)
 		}
-		return File{}, fmt.Errorf("put file: %w", err)
+		return File{}, fmt.Errorf("put file: %w", s.integrity.RecordTampering(ctx, err))
 	}
 	return file, nil
 }
@@ -173,7 +177,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 }
 
 // Download returns a file with its content, which the caller closes. Reading fails before the last bytes if the
-// content is not the one that was stored. It refuses with RefusedUnknown if there is no file.
+// content is not the one that was stored. It refuses with RefusedUnknown if there is no file, and returns a
+// [*library.TamperedError] for one that this server has not put there.
 func (s *Storages) Download(ctx context.Context, of Storage, p Path) (File, io.ReadCloser, error) {
 	if p.IsFolder() {
 		return File{}, nil, library.Unknown("File")
@@ -186,6 +191,9 @@ func (s *Storages) Download(ctx context.Context, of Storage, p Path) (File, io.R
 		}
 		if err != nil {
 			return File{}, nil, fmt.Errorf("get file: %w", err)
+		}
+		if err := s.verifyFile(ctx, of, file); err != nil {
+			return File{}, nil, err
 		}
 		content, err := s.open(ctx, file)
 		if errors.Is(err, library.ErrNotFound) && file.ID != missing {
@@ -259,7 +267,8 @@ func (v *verifiedContent) Read(p []byte) (int, error) {
 // listPage is how many files are read at a time.
 const listPage = 500
 
-// List calls visit with each file of a folder, and with those of the folders in it if recursive is set.
+// List calls visit with each file of a folder, and with those of the folders in it if recursive is set. It returns a
+// [*library.TamperedError] at a file that this server has not put there.
 func (s *Storages) List(ctx context.Context, of Storage, p Path, recursive bool, visit func(File) error) error {
 	var after File
 	for {
@@ -268,6 +277,9 @@ func (s *Storages) List(ctx context.Context, of Storage, p Path, recursive bool,
 			return fmt.Errorf("list files: %w", err)
 		}
 		for _, f := range files {
+			if err := s.verifyFile(ctx, of, f); err != nil {
+				return err
+			}
 			if err := visit(f); err != nil {
 				return err
 			}
@@ -287,7 +299,7 @@ func (s *Storages) Delete(ctx context.Context, of Storage, client library.Client
 		what = "File"
 		err := s.store.DeleteStorageFile(ctx, of.ID, p, s.now())
 		if !errors.Is(err, library.ErrNotFound) {
-			return wrapDelete(err)
+			return s.wrapDelete(ctx, err)
 		}
 		p = p.AsFolder()
 	}
@@ -300,12 +312,12 @@ func (s *Storages) Delete(ctx context.Context, of Storage, client library.Client
 	if errors.Is(err, library.ErrNotFound) {
 		return library.Unknown(what).Because(err)
 	}
-	return wrapDelete(err)
+	return s.wrapDelete(ctx, err)
 }
 
-func wrapDelete(err error) error {
+func (s *Storages) wrapDelete(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("delete files: %w", err)
+	return fmt.Errorf("delete files: %w", s.integrity.RecordTampering(ctx, err))
 }

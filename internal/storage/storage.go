@@ -27,6 +27,10 @@ type Storage struct {
 	ExpiresAt time.Time
 	// Used is what it holds.
 	library.Used
+	// Version is how many files were ever put into it, and VersionSum the sum of the versions of those that are there.
+	Version, VersionSum int64
+	// Binding is the MAC of all that under the master keyring. The store makes it.
+	Binding []byte
 }
 
 // unclaimedLifetime is how long a storage waits for a person to allow it.
@@ -69,19 +73,21 @@ var ErrNoConsent = errors.New("the person has no consent with the application in
 
 // Storages manages storages and the files in them.
 type Storages struct {
-	store    Store
-	blobs    library.Blobs
-	consents *library.Consents
-	now      func() time.Time
-	config   Config
-	buffers  sync.Pool
+	store     Store
+	blobs     library.Blobs
+	consents  *library.Consents
+	integrity *library.Integrity
+	now       func() time.Time
+	config    Config
+	buffers   sync.Pool
 }
 
 // New returns the storages that are stored in store and blobs.
 func New(
-	store Store, blobs library.Blobs, consents *library.Consents, now func() time.Time, config Config,
+	store Store, blobs library.Blobs, consents *library.Consents, integrity *library.Integrity, now func() time.Time,
+	config Config,
 ) *Storages {
-	return &Storages{store: store, blobs: blobs, consents: consents, now: now, config: config,
+	return &Storages{store: store, blobs: blobs, consents: consents, integrity: integrity, now: now, config: config,
 		buffers: sync.Pool{New: func() any { return new([library.InlineLimit + 1]byte) }}}
 }
 
@@ -97,7 +103,7 @@ func (s *Storages) Create(ctx context.Context, req *library.SignedRequest) (Stor
 }
 
 // FindForBearer returns the storage of a bearer's library and application. It refuses with RefusedUnknown if there is
-// none.
+// none, and returns a [*library.TamperedError] if it is not what this server has stored.
 func (s *Storages) FindForBearer(ctx context.Context, b *library.Bearer) (Storage, error) {
 	found, err := s.store.FindStorage(ctx, b.Library.ID, b.Client.Application.ID)
 	if errors.Is(err, library.ErrNotFound) {
@@ -106,13 +112,14 @@ func (s *Storages) FindForBearer(ctx context.Context, b *library.Bearer) (Storag
 	if err != nil {
 		return Storage{}, fmt.Errorf("find storage: %w", err)
 	}
-	return found, nil
+	return found, s.verify(ctx, found)
 }
 
 func unknown(cause error) error { return library.Unknown("Storage").Because(cause) }
 
 // Open returns the storage that a request for files names. It refuses with RefusedUnknown an id that is unknown, has
-// expired, or is another application's, and returns ErrNoConsent.
+// expired, or is another application's, and returns ErrNoConsent. It returns a [*library.TamperedError] for a storage
+// that is not what this server has stored.
 func (s *Storages) Open(ctx context.Context, req *library.CloudRequest, id ID) (Storage, error) {
 	if !wire.ValidName(string(id)) {
 		return Storage{}, unknown(nil)
@@ -125,6 +132,11 @@ func (s *Storages) Open(ctx context.Context, req *library.CloudRequest, id ID) (
 		return Storage{}, fmt.Errorf("get storage: %w", err)
 	case found.Application != req.Application.ID:
 		return Storage{}, unknown(fmt.Errorf("it is of application %s", found.Application))
+	}
+	if err := s.verify(ctx, found); err != nil {
+		return Storage{}, err
+	}
+	switch {
 	case found.Library == "" && !s.now().Before(found.ExpiresAt):
 		return Storage{}, unknown(errors.New("it has expired"))
 	case found.Library == "":

@@ -427,7 +427,8 @@ func TestUploadToFullDisk(t *testing.T) {
 	s := carreltest.Must(c.OpensStorage(id))(t)
 	for size, checks := range map[int]int{10: 0, 5 << 20: 3} {
 		disk := &full{checks}
-		storages := storage.New(w.Store, w.Blobs, w.Consents, w.Clock.Now, storage.Config{Space: disk})
+		storages := storage.New(w.Store, w.Blobs, w.Consents, w.OpensIntegrity(w.Store), w.Clock.Now,
+			storage.Config{Space: disk})
 		w.Unchanged("an upload to a full disk", func() {
 			_, err := storages.Upload(t.Context(), s, p, bytes.NewReader(make([]byte, size)), -1)
 			if !errors.Is(err, library.ErrStorageFull) || disk.left != -1 {
@@ -460,7 +461,8 @@ func TestUploadUnanswered(t *testing.T) {
 	_, id := w.Person().AllowsStorage(writer)
 	p, earlier, later := carreltest.PathOf("a"), carreltest.Large("earlier"), carreltest.Large("later")
 	carreltest.Must(writer.Uploads(id, p, earlier))(t)
-	storages := storage.New(unansweredStore{w.Store}, w.Blobs, w.Consents, w.Clock.Now, storage.Config{})
+	storages := storage.New(unansweredStore{w.Store}, w.Blobs, w.Consents, w.OpensIntegrity(w.Store), w.Clock.Now,
+		storage.Config{})
 	s := carreltest.Must(writer.OpensStorage(id))(t)
 	_, err := storages.Upload(t.Context(), s, p, bytes.NewReader(later), -1)
 	if !errors.Is(err, library.ErrOutcomeUnknown) {

@@ -15,7 +15,9 @@ type Store interface {
 	RemovalStore
 }
 
-// StorageStore stores storages. A library gets one by [library.AuthRequestStore.Allow].
+// StorageStore stores storages. A library gets one by [library.AuthRequestStore.Allow]. A method that adds a storage or
+// a file, or changes one, makes its binding. One that changes a storage returns a [*library.TamperedError], and changes
+// nothing, unless the storage has the binding that it made; DeleteStorage and DeleteExpiredStorages do not.
 type StorageStore interface {
 	// AddStorage adds a storage that has no library. It deletes the oldest of those of the application that have none,
 	// with their files, until as many are left as library.Limits allow.

@@ -15,11 +15,15 @@ type Binder interface {
 	IsChainEndBound(end library.ChainEnd) bool
 	// BindGrant returns the binding of a grant.
 	BindGrant(g library.Grant) []byte
+	// BindRow returns the binding of a storage, or of a file of one.
+	BindRow(kind library.BoundKind, parts ...[]byte) []byte
+	// IsRowBound reports whether a binding is that of BindRow.
+	IsRowBound(binding []byte, kind library.BoundKind, parts ...[]byte) bool
 }
 
-// ErrNoBinder says that a store adds no events and no grants, because it has no [Binder].
+// ErrNoBinder says that a store adds no events, grants and storages, because it has no [Binder].
 var ErrNoBinder = errors.New("the store has no master keyring to authenticate what it adds")
 
-// SetBinder gives the store what it authenticates events and grants with. The first start makes the
+// SetBinder gives the store what it authenticates events, grants and storages with. The first start makes the
 // keyring after the database, so that is not an argument of [Open]. Call it before the store is used.
 func (db *DB) SetBinder(b Binder) { db.binder = b }

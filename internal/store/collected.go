@@ -17,6 +17,17 @@ func (db *DB) FindCollected(
 	return toStoredCollected(row), wrap("find file from a source", err)
 }
 
+// FindCollectedBefore implements [library.CollectedStore].
+func (db *DB) FindCollectedBefore(
+	ctx context.Context, id library.ID, client wire.ClientID, origin, key string,
+) (library.StoredCollected, error) {
+	row, err := db.reader.FindCollectedBefore(ctx, query.FindCollectedBeforeParams{
+		LibraryID: id, Origin: validText(origin), ItemKey: validText(key), ApplicationID: client.Application,
+		ContractID: client.Contract,
+	})
+	return toStoredCollected(row), wrap("find file from an account that has ended", err)
+}
+
 // GetCollected implements [library.CollectedStore].
 func (db *DB) GetCollected(ctx context.Context, id library.ID, file wire.FileName) (library.StoredCollected, error) {
 	row, err := db.reader.GetCollected(ctx, file, id)
@@ -83,6 +94,7 @@ func putCollected(ctx context.Context, q *query.Queries, c library.CollectedFile
 		ToAt:        query.Number(from.To),
 		Fingerprint: c.Fingerprint,
 		Binding:     c.Binding,
+		Origin:      validText(from.Origin),
 	}
 	if extra.ToAt == 0 {
 		extra.ToAt = maxMillis
@@ -128,7 +140,8 @@ func putCollected(ctx context.Context, q *query.Queries, c library.CollectedFile
 	if err == nil {
 		err = q.UpdateCollected(ctx, query.UpdateCollectedParams{
 			GroupID: extra.GroupID, ServiceID: extra.ServiceID, ObjectType: extra.ObjectType, FromAt: extra.FromAt,
-			ToAt: extra.ToAt, Fingerprint: extra.Fingerprint, Binding: extra.Binding, FileID: file.ID,
+			ToAt: extra.ToAt, Fingerprint: extra.Fingerprint, Binding: extra.Binding, AccountID: extra.AccountID,
+			Origin: extra.Origin, FileID: file.ID,
 		})
 	}
 	if err != nil {
@@ -141,5 +154,9 @@ func putCollected(ctx context.Context, q *query.Queries, c library.CollectedFile
 		return err
 	}
 	usage.ApplicationID, usage.ContractID = file.Application, file.Contract
-	return addUsage(ctx, q, usage, c.Quota)
+	quota := library.Quota{Bytes: c.Quota.Bytes} // the file has its place already
+	if file.Size <= int64(before.Size) {
+		quota.Bytes = 0
+	}
+	return addUsage(ctx, q, usage, quota)
 }

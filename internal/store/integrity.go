@@ -51,6 +51,9 @@ func (db *DB) ListUnbound(
 		return list, wrap(doing, err)
 	case library.BoundGrant:
 		return db.listUnboundGrants(ctx, after.Grant.ID, limit)
+	case library.BoundCollected, library.BoundStorage, library.BoundStorageFile:
+		list, err := db.listUnboundRows(ctx, kind, after.ID, limit)
+		return list, wrap(doing, err)
 	}
 	return nil, fmt.Errorf("%s: there is no such kind", doing)
 }
@@ -123,6 +126,8 @@ func (db *DB) Bind(ctx context.Context, rows []library.Unbound) error {
 				err = bindChain(ctx, q, r)
 			case library.BoundGrant:
 				err = bindGrant(ctx, q, r)
+			case library.BoundCollected, library.BoundStorage, library.BoundStorageFile:
+				err = bindRow(ctx, q, r)
 			}
 			if err != nil {
 				return err
@@ -202,6 +207,9 @@ func (db *DB) ListOfOlderKey(
 				library.Unbound{Kind: kind, Library: r.LibraryID, Grant: toGrant(r), Binding: r.Binding})
 		}
 		return list, wrap(doing, err)
+	case library.BoundCollected, library.BoundStorage, library.BoundStorageFile:
+		list, err := db.listRowsOfOlderKey(ctx, kind, key, after.ID, limit)
+		return list, wrap(doing, err)
 	}
 	return nil, fmt.Errorf("%s: there is no such kind", doing)
 }
@@ -241,6 +249,9 @@ func (db *DB) Unbind(ctx context.Context) error {
 			q.UnbindAuthRequests,
 			q.UnbindChains,
 			q.UnbindGrants,
+			q.UnbindCollected,
+			q.UnbindStorages,
+			q.UnbindStorageFiles,
 			q.DeleteEventCheckpoints,
 		} {
 			if err := remove(ctx); err != nil {

@@ -25,13 +25,15 @@ const (
 	BoxRevocation    BoxKind = "provider tokens to revoke"
 	BoxPayload       BoxKind = "delivery under way"
 	BoxAnswer        BoxKind = "answer of a provider"
+	BoxFingerprint   BoxKind = "fingerprint of a file from a source"
 	// BoxBinding is no box but a MAC, which proves that rows are what the server has written.
 	BoxBinding BoxKind = "binding"
 )
 
 // BoxKinds lists the kinds of boxes.
 func BoxKinds() []BoxKind {
-	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxRevocation, BoxPayload, BoxAnswer, BoxBinding}
+	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxRevocation, BoxPayload, BoxAnswer,
+		BoxFingerprint, BoxBinding}
 }
 
 // A Box is a secret of the server, as the master keyring has sealed it.
@@ -40,8 +42,9 @@ type Box struct {
 	Bytes []byte
 
 	// One of these says whose it is: the id of a signing key, the authorization, the connection (also one
-	// that has ended, whose tokens are to be revoked), or the delivery.
+	// that has ended, whose tokens are to be revoked), the delivery, or the file.
 	SigningKey    string
+	File          wire.FileName
 	Authorization delivery.Authorization
 	Connection    delivery.Connection
 	Delivery      delivery.Delivery
@@ -56,7 +59,7 @@ func (db *DB) EachBox(ctx context.Context, f func(Box) error) error {
 		db.eachSigningKey, db.eachAuthorization,
 		// A connection that ends meanwhile becomes a token revocation.
 		db.eachConnection, db.eachTokenRevocation,
-		db.eachDeliveryContent,
+		db.eachDeliveryContent, db.eachFingerprint,
 	} {
 		if err := each(ctx, f); err != nil {
 			return err
@@ -78,6 +81,9 @@ func (db *DB) CountBindings(ctx context.Context) (_ map[seal.KeyID]int, err erro
 			UNION ALL SELECT mac FROM chains
 			UNION ALL SELECT mac FROM event_checkpoints
 			UNION ALL SELECT mac FROM adoptions
+			UNION ALL SELECT binding FROM collected_files
+			UNION ALL SELECT binding FROM storages
+			UNION ALL SELECT binding FROM storage_files
 		) AS macs WHERE length(mac) = 37 GROUP BY substr(mac, 1, 5)`)
 	if err != nil {
 		return nil, wrap(doing, err)
@@ -204,6 +210,23 @@ func (db *DB) eachDeliveryContent(ctx context.Context, f func(Box) error) error 
 	return nil
 }
 
+func (db *DB) eachFingerprint(ctx context.Context, f func(Box) error) error {
+	for after, more := wire.FileName(""), true; more; {
+		rows, err := db.reader.ListFingerprints(ctx, string(after), boxesAtOnce)
+		if err != nil {
+			return wrap("list fingerprints", err)
+		}
+		for _, row := range rows {
+			if err := f(Box{Kind: BoxFingerprint, Bytes: row.Fingerprint, File: row.FileID}); err != nil {
+				return err
+			}
+			after = row.FileID
+		}
+		more = len(rows) == boxesAtOnce
+	}
+	return nil
+}
+
 // Replacement is what a box is replaced by.
 type Replacement struct {
 	Box
@@ -237,6 +260,8 @@ func replaceBox(ctx context.Context, q *query.Queries, r Replacement) error {
 		return q.ReplacePayload(ctx, r.New, string(r.Delivery.ID), r.Bytes)
 	case BoxAnswer:
 		return q.ReplaceAnswer(ctx, r.New, string(r.Delivery.ID), r.Bytes)
+	case BoxFingerprint:
+		return q.ReplaceFingerprint(ctx, r.New, r.File, r.Bytes)
 	default:
 		return fmt.Errorf("there are no boxes of kind %q", r.Kind)
 	}

@@ -15,11 +15,17 @@ import (
 // AddStorage implements [storage.StorageStore].
 func (db *DB) AddStorage(ctx context.Context, s storage.Storage) error {
 	return db.addBounded(ctx, "add storage", func(ctx context.Context, q *query.Queries) (int64, error) {
-		err := q.AddStorage(ctx, query.AddStorageParams{
+		binding, err := db.bindStorage(s)
+		if err != nil {
+			return 0, err
+		}
+		err = q.AddStorage(ctx, query.AddStorageParams{
 			ID:            s.ID,
 			ApplicationID: s.Application,
 			CreatedAt:     toMillis(s.CreatedAt),
+			ChangedAt:     toMillis(s.ChangedAt),
 			ExpiresAt:     toMillis(s.ExpiresAt),
+			Binding:       binding,
 		})
 		if err != nil {
 			return 0, err
@@ -168,24 +174,29 @@ func (db *DB) giveStorage(ctx context.Context, q *query.Queries, a library.Appro
 	if a.Storage == "" {
 		return nil
 	}
-	row, err := lockStorage(ctx, q, a.Storage)
+	given, err := db.lockBoundStorage(ctx, q, a.Storage)
 	switch {
 	case errors.Is(err, library.ErrNotFound):
 		return library.ErrStorageGone
 	case err != nil:
 		return err
-	case row.ApplicationID != a.Grant.Application,
-		row.LibraryID != "" && row.LibraryID != a.Grant.Library,
-		row.LibraryID == "" && row.ExpiresAt <= toMillis(a.At):
+	case given.Application != a.Grant.Application,
+		given.Library != "" && given.Library != a.Grant.Library,
+		given.Library == "" && !a.At.Before(given.ExpiresAt):
 		return library.ErrStorageGone
-	case row.LibraryID != "":
+	case given.Library != "":
 		return nil
 	}
 	_, err = q.FindStorage(ctx, a.Grant.Library, a.Grant.Application)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err // nil: the library keeps the storage that it has
 	}
-	if err := q.GiveStorage(ctx, a.Storage, a.Grant.Library); err != nil {
+	given.Library, given.ExpiresAt = a.Grant.Library, time.Time{}
+	binding, err := db.bindStorage(given)
+	if err != nil {
+		return err
+	}
+	if err := q.GiveStorage(ctx, given.ID, given.Library, binding); err != nil {
 		return err
 	}
 	event := a.Event
@@ -204,5 +215,8 @@ func toStorage(row query.Storage) storage.Storage {
 		ChangedAt:   fromMillis(row.ChangedAt),
 		ExpiresAt:   fromMillis(row.ExpiresAt),
 		Used:        library.Used{Files: int64(row.Files), Bytes: int64(row.Bytes)},
+		Version:     int64(row.Version),
+		VersionSum:  int64(row.VersionSum),
+		Binding:     row.Binding,
 	}
 }

@@ -15,14 +15,14 @@ import (
 // PutStorageFile implements [storage.FileStore].
 func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota library.Quota) error {
 	return db.addBounded(ctx, "put file into storage", func(ctx context.Context, q *query.Queries) (int64, error) {
-		row, err := lockStorage(ctx, q, f.Storage)
+		then, err := db.lockBoundStorage(ctx, q, f.Storage)
 		if err != nil {
 			return 0, err
 		}
-		if err := checkInUse(ctx, q, row, f.CreatedAt); err != nil {
+		if err := checkInUse(ctx, q, then, f.CreatedAt); err != nil {
 			return 0, err
 		}
-		then := toStorage(row).Used
+		used := then.Used
 		replaced, err := q.GetStorageFile(ctx, f.Storage, f.Folder, f.Name)
 		deleted := int64(1)
 		switch {
@@ -33,30 +33,35 @@ func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota libra
 			return 0, err
 		default:
 			then.Bytes -= int64(replaced.Size)
+			then.VersionSum -= int64(replaced.Version)
 			if err := deleteStorageFile(ctx, q, replaced.ID); err != nil {
 				return 0, err
 			}
 		}
 		then.Bytes += f.Size
-		if err := checkQuota(ctx, q, row, then, quota); err != nil {
+		if err := checkQuota(ctx, q, then, used, quota); err != nil {
 			return 0, err
 		}
-		if err := addStorageFile(ctx, q, f); err != nil {
+		then.Version++
+		f.Version = then.Version
+		then.VersionSum += f.Version
+		if err := db.addStorageFile(ctx, q, f); err != nil {
 			return 0, err
 		}
-		return deleted, setUsage(ctx, q, row, then, f.CreatedAt)
+		then.ChangedAt = f.CreatedAt
+		return deleted, db.updateStorage(ctx, q, then)
 	})
 }
 
 // checkInUse returns ErrNotFound if nobody may add to a storage.
-func checkInUse(ctx context.Context, q *query.Queries, row query.Storage, at time.Time) error {
-	if row.LibraryID == "" {
-		if row.ExpiresAt <= toMillis(at) {
+func checkInUse(ctx context.Context, q *query.Queries, s storage.Storage, at time.Time) error {
+	if s.Library == "" {
+		if !at.Before(s.ExpiresAt) {
 			return library.ErrNotFound
 		}
 		return nil
 	}
-	has, err := q.HasGrant(ctx, row.LibraryID, row.ApplicationID, toMillis(at))
+	has, err := q.HasGrant(ctx, s.Library, s.Application, toMillis(at))
 	if err == nil && !has {
 		return library.ErrNotFound
 	}
@@ -66,11 +71,11 @@ func checkInUse(ctx context.Context, q *query.Queries, row query.Storage, at tim
 // checkQuota returns a [*library.QuotaError] if a storage may not hold as much as it would then. One that nobody has
 // allowed is counted with the others of its application.
 func checkQuota(
-	ctx context.Context, q *query.Queries, row query.Storage, then library.Used, quota library.Quota,
+	ctx context.Context, q *query.Queries, s storage.Storage, used library.Used, quota library.Quota,
 ) error {
-	used := toStorage(row).Used
-	if row.LibraryID == "" {
-		all, err := q.SumStoragesOfNobody(ctx, row.ApplicationID)
+	then := s.Used
+	if s.Library == "" {
+		all, err := q.SumStoragesOfNobody(ctx, s.Application)
 		if err != nil {
 			return err
 		}
@@ -81,18 +86,12 @@ func checkQuota(
 	return storage.CheckQuota(quota, used, then)
 }
 
-// setUsage stores what a storage holds.
-func setUsage(ctx context.Context, q *query.Queries, row query.Storage, u library.Used, at time.Time) error {
-	return q.SetStorageUsage(ctx, query.SetStorageUsageParams{
-		ID:        row.ID,
-		Files:     query.Number(max(u.Files, 0)),
-		Bytes:     query.Number(max(u.Bytes, 0)),
-		ChangedAt: toMillis(at),
-	})
-}
-
-func addStorageFile(ctx context.Context, q *query.Queries, f storage.NewFile) error {
-	err := q.AddStorageFile(ctx, query.AddStorageFileParams{
+func (db *DB) addStorageFile(ctx context.Context, q *query.Queries, f storage.NewFile) error {
+	binding, err := db.bindStorageFile(f.File)
+	if err != nil {
+		return err
+	}
+	err = q.AddStorageFile(ctx, query.AddStorageFileParams{
 		ID:             f.ID,
 		StorageID:      f.Storage,
 		Folder:         f.Folder,
@@ -102,6 +101,8 @@ func addStorageFile(ctx context.Context, q *query.Queries, f storage.NewFile) er
 		Size:           query.Number(f.Size),
 		Sha256:         f.SHA256,
 		CreatedAt:      toMillis(f.CreatedAt),
+		Version:        query.Number(f.Version),
+		Binding:        binding,
 	})
 	if err != nil || f.Content == nil {
 		return err
@@ -168,7 +169,7 @@ func (db *DB) ListStorageFiles(
 // DeleteStorageFile implements [storage.FileStore].
 func (db *DB) DeleteStorageFile(ctx context.Context, id storage.ID, p storage.Path, at time.Time) error {
 	return db.write(ctx, "delete file of storage", func(ctx context.Context, q *query.Queries) error {
-		row, err := lockStorage(ctx, q, id)
+		then, err := db.lockBoundStorage(ctx, q, id)
 		if err != nil {
 			return err
 		}
@@ -179,9 +180,9 @@ func (db *DB) DeleteStorageFile(ctx context.Context, id storage.ID, p storage.Pa
 		if err := deleteStorageFile(ctx, q, file.ID); err != nil {
 			return err
 		}
-		then := toStorage(row).Used
 		then.Files, then.Bytes = then.Files-1, then.Bytes-int64(file.Size)
-		return setUsage(ctx, q, row, then, at)
+		then.VersionSum, then.ChangedAt = then.VersionSum-int64(file.Version), at
+		return db.updateStorage(ctx, q, then)
 	})
 }
 
@@ -195,7 +196,7 @@ func (db *DB) DeleteStorageFolder(
 				return err
 			}
 		}
-		row, err := lockStorage(ctx, q, id)
+		then, err := db.lockBoundStorage(ctx, q, id)
 		if err != nil {
 			return err
 		}
@@ -209,9 +210,9 @@ func (db *DB) DeleteStorageFolder(
 		if err := deleteTree(ctx, q, id, p); err != nil {
 			return err
 		}
-		then := toStorage(row).Used
 		then.Files, then.Bytes = then.Files-sum.Files, then.Bytes-int64(sum.Bytes)
-		if err := setUsage(ctx, q, row, then, at); err != nil || e.Library == "" {
+		then.VersionSum, then.ChangedAt = then.VersionSum-int64(sum.VersionSum), at
+		if err := db.updateStorage(ctx, q, then); err != nil || e.Library == "" {
 			return err
 		}
 		return db.addEvent(ctx, q, e)
@@ -312,5 +313,7 @@ func toStorageFile(row query.StorageFile) storage.File {
 		Size:      int64(row.Size),
 		SHA256:    row.Sha256,
 		CreatedAt: fromMillis(row.CreatedAt),
+		Version:   int64(row.Version),
+		Binding:   row.Binding,
 	}
 }

@@ -43,6 +43,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"StoreItem stores a file once, and its newer version in its place", testStoreItem},
 		{"StoreItem and ExtendFetch refuse another lease, and an account that is gone", testLease},
 		{"PostponeFetch and EndFetch end the lease", testEnd},
+		{"FindCollectedBefore finds a file of an account that has ended", testFindBefore},
 		{"ListCollected finds files by type and time, a page at a time", testList},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -209,6 +210,49 @@ func testStoreItem(t *testing.T, f *fixture) {
 	}
 	_, err := f.GetCollected(ctx, "another", file.File.ID)
 	wantErr(t, "another library's", err, library.ErrNotFound)
+}
+
+func testFindBefore(t *testing.T, f *fixture) {
+	g, account, _ := f.requested()
+	client := wire.ClientID{Application: g.Application, Contract: g.Contract}
+	f.claim("a")
+	step := fetch.Step{Account: account.ID, Lease: "a", Now: now, Position: "1"}
+	file, other := newFile(g, account, "key", 7, now), newFile(g, account, "other", 7, now)
+	file.File.Collected.Origin = "origin"
+	must(t, f.StoreItem(ctx, step, file))
+	must(t, f.StoreItem(ctx, step, other))
+	_, err := f.FindCollectedBefore(ctx, g.Library, client, "origin", "key")
+	wantErr(t, "of an account that is connected", err, library.ErrNotFound)
+	must(t, f.Disconnect(ctx, g.Library, "", account.ID, now, "", librarytest.AnyEvent(g.Library)))
+	found := value(f.FindCollectedBefore(ctx, g.Library, client, "origin", "key"))(t)
+	if found.File != file.File.ID || string(found.Fingerprint) != "f" {
+		t.Errorf("found %+v", found)
+	}
+	for what, find := range map[string]func() (library.StoredCollected, error){
+		"another library's": func() (library.StoredCollected, error) {
+			return f.FindCollectedBefore(ctx, "another", client, "origin", "key")
+		},
+		"another contract's": func() (library.StoredCollected, error) {
+			other := wire.ClientID{Application: g.Application, Contract: "x"}
+			return f.FindCollectedBefore(ctx, g.Library, other, "origin", "key")
+		},
+		"another application's": func() (library.StoredCollected, error) {
+			other := wire.ClientID{Application: "x", Contract: g.Contract}
+			return f.FindCollectedBefore(ctx, g.Library, other, "origin", "key")
+		},
+		"of another origin": func() (library.StoredCollected, error) {
+			return f.FindCollectedBefore(ctx, g.Library, client, "x", "key")
+		},
+		"of no origin": func() (library.StoredCollected, error) {
+			return f.FindCollectedBefore(ctx, g.Library, client, "", "other")
+		},
+		"of another key": func() (library.StoredCollected, error) {
+			return f.FindCollectedBefore(ctx, g.Library, client, "origin", "other")
+		},
+	} {
+		_, err := find()
+		wantErr(t, what, err, library.ErrNotFound)
+	}
 }
 
 func testLease(t *testing.T, f *fixture) {

@@ -19,12 +19,12 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		for _, content := range []string{"content", "", "\x00\xff%_"} {
 			file := newFile(s.ID, path("Docs", "É %_'\"", "One.bin"), content)
 			f.put(file)
-			same(t, "file", value(f.GetStorageFile(ctx, s.ID, file.Path))(t), file.File)
+			same(t, "file", givenFile(t, value(f.GetStorageFile(ctx, s.ID, file.Path))(t)), file.File)
 			same(t, "content", string(value(f.GetStorageContent(ctx, file.ID))(t)), content)
 		}
 		large := newLarge(s.ID, path("large"), 1<<40)
 		f.put(large)
-		same(t, "large file", value(f.GetStorageFile(ctx, s.ID, large.Path))(t), large.File)
+		same(t, "large file", givenFile(t, value(f.GetStorageFile(ctx, s.ID, large.Path))(t)), large.File)
 		_, err := f.GetStorageContent(ctx, large.ID)
 		wantErr(t, "content of a large file", err, library.ErrNotFound)
 		same(t, "usage", f.usage(s.ID), library.Used{Files: 2, Bytes: 4 + 1<<40})
@@ -60,7 +60,7 @@ func TestStorageFiles(t *testing.T, open func(t *testing.T) Store) {
 		same(t, "usage", f.usage(s.ID), library.Used{Files: 1, Bytes: 100_000})
 		same(t, "to be removed", len(f.removals()), 0)
 		f.put(last)
-		same(t, "file", value(f.GetStorageFile(ctx, s.ID, path("a")))(t), last.File)
+		same(t, "file", givenFile(t, value(f.GetStorageFile(ctx, s.ID, path("a")))(t)), last.File)
 		same(t, "usage", f.usage(s.ID), library.Used{Files: 1})
 		same(t, "to be removed", f.removals(), map[string]bool{large.ID: true})
 	})

@@ -31,6 +31,8 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"StorageQuota", TestStorageQuota},
 		{"StorageRemovals", TestStorageRemovals},
 		{"StorageCheck", TestStorageCheck},
+		{"StorageVersions", TestStorageVersions},
+		{"StorageBindings", TestStorageBindings},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}
@@ -49,6 +51,26 @@ var (
 )
 
 func value[T any](v T, err error) func(t testing.TB) T { return librarytest.Value(v, err) }
+
+// given returns a storage as a test has given it: without its binding, which it must have.
+func given(t testing.TB, s storage.Storage) storage.Storage {
+	t.Helper()
+	if len(s.Binding) == 0 {
+		t.Error("a storage has no binding")
+	}
+	s.Binding = nil
+	return s
+}
+
+// givenFile returns a file as a test has given it: without its number and its binding, which it must have.
+func givenFile(t testing.TB, f storage.File) storage.File {
+	t.Helper()
+	if len(f.Binding) == 0 || f.Version == 0 {
+		t.Error("a file has no binding or no number")
+	}
+	f.Binding, f.Version = nil, 0
+	return f
+}
 
 // fixture is a store with methods that fill it.
 type fixture struct {

@@ -66,18 +66,29 @@ FROM fetches WHERE state IN ('pending', 'running');
 SELECT * FROM collected_files
 WHERE library_id = sqlc.arg(library_id) AND account_id = sqlc.arg(account_id) AND item_key = sqlc.arg(item_key);
 
+-- The file that a contract has fetched from the same origin through an account that has ended.
+-- name: FindCollectedBefore :one
+SELECT collected_files.* FROM collected_files JOIN files ON files.id = collected_files.file_id
+WHERE collected_files.library_id = sqlc.arg(library_id) AND collected_files.origin = sqlc.arg(origin)
+    AND collected_files.origin <> '' AND collected_files.item_key = sqlc.arg(item_key)
+    AND files.library_id = sqlc.arg(library_id) AND files.application_id = sqlc.arg(application_id)
+    AND files.contract_id = sqlc.arg(contract_id)
+    AND NOT EXISTS (SELECT 1 FROM provider_accounts a WHERE a.id = collected_files.account_id)
+ORDER BY collected_files.file_id DESC LIMIT 1;
+
 -- name: GetCollected :one
 SELECT * FROM collected_files WHERE file_id = $1 AND library_id = $2;
 
 -- name: AddCollected :exec
 INSERT INTO collected_files (file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at,
-    to_at, fingerprint, binding)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+    to_at, fingerprint, binding, origin)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: UpdateCollected :exec
 UPDATE collected_files SET group_id = sqlc.arg(group_id), service_id = sqlc.arg(service_id),
     object_type = sqlc.arg(object_type), from_at = sqlc.arg(from_at), to_at = sqlc.arg(to_at),
-    fingerprint = sqlc.arg(fingerprint), binding = sqlc.arg(binding)
+    fingerprint = sqlc.arg(fingerprint), binding = sqlc.arg(binding), account_id = sqlc.arg(account_id),
+    origin = sqlc.arg(origin)
 WHERE file_id = sqlc.arg(file_id);
 
 -- name: UpdateFile :exec

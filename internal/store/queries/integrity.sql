@@ -197,3 +197,64 @@ UPDATE grants SET binding = NULL WHERE length(binding) > 1;
 
 -- name: DeleteEventCheckpoints :exec
 DELETE FROM event_checkpoints;
+
+-- name: ListUnboundStorages :many
+SELECT * FROM storages WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2;
+
+-- A row that has changed meanwhile has another binding.
+-- name: BindStorage :exec
+UPDATE storages SET binding = sqlc.arg(binding) WHERE id = sqlc.arg(id) AND binding IS NULL;
+
+-- name: RebindStorage :exec
+UPDATE storages SET binding = sqlc.arg(binding) WHERE id = sqlc.arg(id) AND binding = sqlc.arg(previous);
+
+-- name: ListStoragesOfOlderKey :many
+SELECT * FROM storages
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> sqlc.arg(key) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: UnbindStorages :exec
+UPDATE storages SET binding = NULL;
+
+-- name: ListUnboundStorageFiles :many
+SELECT * FROM storage_files WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2;
+
+-- name: BindStorageFile :exec
+UPDATE storage_files SET binding = sqlc.arg(binding) WHERE id = sqlc.arg(id) AND binding IS NULL;
+
+-- name: RebindStorageFile :exec
+UPDATE storage_files SET binding = sqlc.arg(binding) WHERE id = sqlc.arg(id) AND binding = sqlc.arg(previous);
+
+-- name: ListStorageFilesOfOlderKey :many
+SELECT * FROM storage_files
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> sqlc.arg(key) AND id > sqlc.arg(after)
+ORDER BY id LIMIT sqlc.arg(lim);
+
+-- name: UnbindStorageFiles :exec
+UPDATE storage_files SET binding = NULL;
+
+-- The files that were fetched, with their contents and the bindings that they have.
+-- name: ListCollectedBindings :many
+SELECT sqlc.embed(files), contents.data, collected_files.binding
+FROM collected_files
+JOIN files ON files.id = collected_files.file_id
+JOIN contents ON contents.file_id = collected_files.file_id
+WHERE collected_files.file_id > sqlc.arg(after)
+ORDER BY collected_files.file_id LIMIT sqlc.arg(lim);
+
+-- name: ListCollectedOfOlderKey :many
+SELECT sqlc.embed(files), contents.data, collected_files.binding
+FROM collected_files
+JOIN files ON files.id = collected_files.file_id
+JOIN contents ON contents.file_id = collected_files.file_id
+WHERE length(collected_files.binding) = 37 AND substr(collected_files.binding, 2, 4) <> sqlc.arg(key)
+    AND collected_files.file_id > sqlc.arg(after)
+ORDER BY collected_files.file_id LIMIT sqlc.arg(lim);
+
+-- name: BindCollected :exec
+UPDATE collected_files SET binding = sqlc.arg(binding)
+WHERE file_id = sqlc.arg(file_id) AND (binding = sqlc.arg(previous) OR length(binding) = 0);
+
+-- The server cannot tell any more whether it has fetched the same before.
+-- name: UnbindCollected :exec
+UPDATE collected_files SET binding = substr(binding, 1, 0), fingerprint = substr(fingerprint, 1, 0);

@@ -46,6 +46,16 @@ WHERE delivery_id = sqlc.arg(delivery_id) AND payload = sqlc.arg(previous);
 UPDATE delivery_contents SET answer = sqlc.arg(replacement)
 WHERE delivery_id = sqlc.arg(delivery_id) AND answer = sqlc.arg(previous);
 
+-- A fingerprint of another length was made by an older program, and is no box.
+-- name: ListFingerprints :many
+SELECT file_id, fingerprint FROM collected_files
+WHERE file_id > CAST(sqlc.arg(after) AS TEXT) AND length(fingerprint) = 65
+ORDER BY file_id LIMIT sqlc.arg(lim);
+
+-- name: ReplaceFingerprint :exec
+UPDATE collected_files SET fingerprint = sqlc.arg(replacement)
+WHERE file_id = sqlc.arg(file_id) AND fingerprint = sqlc.arg(previous);
+
 -- name: DeleteSigningKeys :execrows
 DELETE FROM signing_keys;
 

@@ -1,6 +1,6 @@
 -- name: AddStorage :exec
-INSERT INTO storages (id, application_id, library_id, created_at, changed_at, expires_at, files, bytes)
-VALUES ($1, $2, '', $3, $3, $4, 0, 0);
+INSERT INTO storages (id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, binding)
+VALUES ($1, $2, '', $3, $4, $5, 0, 0, $6);
 
 -- name: GetStorage :one
 SELECT * FROM storages WHERE id = $1;
@@ -27,7 +27,7 @@ SELECT id FROM storages WHERE id > $1 ORDER BY id LIMIT $2;
 UPDATE storages SET created_at = created_at WHERE id = $1;
 
 -- name: GiveStorage :exec
-UPDATE storages SET library_id = $2, expires_at = 0 WHERE id = $1;
+UPDATE storages SET library_id = $2, expires_at = 0, binding = $3 WHERE id = $1;
 
 -- What the storages of an application hold that no person has allowed.
 -- name: SumStoragesOfNobody :one
@@ -35,7 +35,9 @@ SELECT CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files, CAST(COALESCE(SUM(bytes
 FROM storages WHERE library_id = '' AND application_id = $1;
 
 -- name: SetStorageUsage :exec
-UPDATE storages SET files = $2, bytes = sqlc.arg(bytes), changed_at = sqlc.arg(changed_at) WHERE id = $1;
+UPDATE storages SET files = sqlc.arg(files), bytes = sqlc.arg(bytes), changed_at = sqlc.arg(changed_at),
+    version = sqlc.arg(version), version_sum = sqlc.arg(version_sum), binding = sqlc.arg(binding)
+WHERE id = sqlc.arg(id);
 
 -- name: DeleteHandlesOfStorage :exec
 DELETE FROM account_references WHERE account_id = $1 AND kind = $2;
@@ -55,8 +57,8 @@ SELECT data FROM storage_contents WHERE file_id = $1;
 
 -- name: AddStorageFile :exec
 INSERT INTO storage_files
-    (id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+    (id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: AddStorageContent :exec
 INSERT INTO storage_contents (file_id, data) VALUES ($1, $2);
@@ -80,7 +82,9 @@ WHERE storage_files.size > sqlc.arg(size)
 LIMIT sqlc.arg(lim);
 
 -- name: SumStorageTree :one
-SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM storage_files
+SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes,
+    CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version_sum
+FROM storage_files
 WHERE storage_id = sqlc.arg(storage_id) AND folder >= sqlc.arg(folder) AND folder < sqlc.arg(folder_end);
 
 -- name: AddRemovalsOfTree :exec

@@ -138,6 +138,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.bindChainStmt, err = db.PrepareContext(ctx, bindChain); err != nil {
 		return nil, fmt.Errorf("error preparing query BindChain: %w", err)
 	}
+	if q.bindCollectedStmt, err = db.PrepareContext(ctx, bindCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query BindCollected: %w", err)
+	}
 	if q.bindGrantStmt, err = db.PrepareContext(ctx, bindGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query BindGrant: %w", err)
 	}
@@ -146,6 +149,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.bindLoginStmt, err = db.PrepareContext(ctx, bindLogin); err != nil {
 		return nil, fmt.Errorf("error preparing query BindLogin: %w", err)
+	}
+	if q.bindStorageStmt, err = db.PrepareContext(ctx, bindStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query BindStorage: %w", err)
+	}
+	if q.bindStorageFileStmt, err = db.PrepareContext(ctx, bindStorageFile); err != nil {
+		return nil, fmt.Errorf("error preparing query BindStorageFile: %w", err)
 	}
 	if q.bindTokenStmt, err = db.PrepareContext(ctx, bindToken); err != nil {
 		return nil, fmt.Errorf("error preparing query BindToken: %w", err)
@@ -366,6 +375,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.findCollectedStmt, err = db.PrepareContext(ctx, findCollected); err != nil {
 		return nil, fmt.Errorf("error preparing query FindCollected: %w", err)
 	}
+	if q.findCollectedBeforeStmt, err = db.PrepareContext(ctx, findCollectedBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query FindCollectedBefore: %w", err)
+	}
 	if q.findConnectionOfContractStmt, err = db.PrepareContext(ctx, findConnectionOfContract); err != nil {
 		return nil, fmt.Errorf("error preparing query FindConnectionOfContract: %w", err)
 	}
@@ -534,6 +546,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listCollectedStmt, err = db.PrepareContext(ctx, listCollected); err != nil {
 		return nil, fmt.Errorf("error preparing query ListCollected: %w", err)
 	}
+	if q.listCollectedBindingsStmt, err = db.PrepareContext(ctx, listCollectedBindings); err != nil {
+		return nil, fmt.Errorf("error preparing query ListCollectedBindings: %w", err)
+	}
+	if q.listCollectedOfOlderKeyStmt, err = db.PrepareContext(ctx, listCollectedOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListCollectedOfOlderKey: %w", err)
+	}
 	if q.listCollectedOfTypeStmt, err = db.PrepareContext(ctx, listCollectedOfType); err != nil {
 		return nil, fmt.Errorf("error preparing query ListCollectedOfType: %w", err)
 	}
@@ -600,6 +618,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listFilesOfNoStorageStmt, err = db.PrepareContext(ctx, listFilesOfNoStorage); err != nil {
 		return nil, fmt.Errorf("error preparing query ListFilesOfNoStorage: %w", err)
 	}
+	if q.listFingerprintsStmt, err = db.PrepareContext(ctx, listFingerprints); err != nil {
+		return nil, fmt.Errorf("error preparing query ListFingerprints: %w", err)
+	}
 	if q.listGrantsStmt, err = db.PrepareContext(ctx, listGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query ListGrants: %w", err)
 	}
@@ -663,6 +684,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listStorageFilesAfterStmt, err = db.PrepareContext(ctx, listStorageFilesAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query ListStorageFilesAfter: %w", err)
 	}
+	if q.listStorageFilesOfOlderKeyStmt, err = db.PrepareContext(ctx, listStorageFilesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStorageFilesOfOlderKey: %w", err)
+	}
 	if q.listStorageFolderStmt, err = db.PrepareContext(ctx, listStorageFolder); err != nil {
 		return nil, fmt.Errorf("error preparing query ListStorageFolder: %w", err)
 	}
@@ -677,6 +701,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listStoragesOfLibraryStmt, err = db.PrepareContext(ctx, listStoragesOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query ListStoragesOfLibrary: %w", err)
+	}
+	if q.listStoragesOfOlderKeyStmt, err = db.PrepareContext(ctx, listStoragesOfOlderKey); err != nil {
+		return nil, fmt.Errorf("error preparing query ListStoragesOfOlderKey: %w", err)
 	}
 	if q.listTokenRevocationsStmt, err = db.PrepareContext(ctx, listTokenRevocations); err != nil {
 		return nil, fmt.Errorf("error preparing query ListTokenRevocations: %w", err)
@@ -695,6 +722,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listUnboundLibrariesStmt, err = db.PrepareContext(ctx, listUnboundLibraries); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnboundLibraries: %w", err)
+	}
+	if q.listUnboundStorageFilesStmt, err = db.PrepareContext(ctx, listUnboundStorageFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundStorageFiles: %w", err)
+	}
+	if q.listUnboundStoragesStmt, err = db.PrepareContext(ctx, listUnboundStorages); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnboundStorages: %w", err)
 	}
 	if q.listUnboundTokensStmt, err = db.PrepareContext(ctx, listUnboundTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUnboundTokens: %w", err)
@@ -753,6 +786,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.rebindGrantStmt, err = db.PrepareContext(ctx, rebindGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query RebindGrant: %w", err)
 	}
+	if q.rebindStorageStmt, err = db.PrepareContext(ctx, rebindStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query RebindStorage: %w", err)
+	}
+	if q.rebindStorageFileStmt, err = db.PrepareContext(ctx, rebindStorageFile); err != nil {
+		return nil, fmt.Errorf("error preparing query RebindStorageFile: %w", err)
+	}
 	if q.recountUsageStmt, err = db.PrepareContext(ctx, recountUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query RecountUsage: %w", err)
 	}
@@ -785,6 +824,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replaceConnectionAccessStmt, err = db.PrepareContext(ctx, replaceConnectionAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceConnectionAccess: %w", err)
+	}
+	if q.replaceFingerprintStmt, err = db.PrepareContext(ctx, replaceFingerprint); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplaceFingerprint: %w", err)
 	}
 	if q.replacePayloadStmt, err = db.PrepareContext(ctx, replacePayload); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplacePayload: %w", err)
@@ -909,6 +951,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unbindChainsStmt, err = db.PrepareContext(ctx, unbindChains); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindChains: %w", err)
 	}
+	if q.unbindCollectedStmt, err = db.PrepareContext(ctx, unbindCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindCollected: %w", err)
+	}
 	if q.unbindGrantsStmt, err = db.PrepareContext(ctx, unbindGrants); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindGrants: %w", err)
 	}
@@ -917,6 +962,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unbindLoginsStmt, err = db.PrepareContext(ctx, unbindLogins); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindLogins: %w", err)
+	}
+	if q.unbindStorageFilesStmt, err = db.PrepareContext(ctx, unbindStorageFiles); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindStorageFiles: %w", err)
+	}
+	if q.unbindStoragesStmt, err = db.PrepareContext(ctx, unbindStorages); err != nil {
+		return nil, fmt.Errorf("error preparing query UnbindStorages: %w", err)
 	}
 	if q.unbindTokensStmt, err = db.PrepareContext(ctx, unbindTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query UnbindTokens: %w", err)
@@ -1146,6 +1197,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing bindChainStmt: %w", cerr)
 		}
 	}
+	if q.bindCollectedStmt != nil {
+		if cerr := q.bindCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindCollectedStmt: %w", cerr)
+		}
+	}
 	if q.bindGrantStmt != nil {
 		if cerr := q.bindGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bindGrantStmt: %w", cerr)
@@ -1159,6 +1215,16 @@ func (q *Queries) Close() error {
 	if q.bindLoginStmt != nil {
 		if cerr := q.bindLoginStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bindLoginStmt: %w", cerr)
+		}
+	}
+	if q.bindStorageStmt != nil {
+		if cerr := q.bindStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindStorageStmt: %w", cerr)
+		}
+	}
+	if q.bindStorageFileStmt != nil {
+		if cerr := q.bindStorageFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bindStorageFileStmt: %w", cerr)
 		}
 	}
 	if q.bindTokenStmt != nil {
@@ -1526,6 +1592,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing findCollectedStmt: %w", cerr)
 		}
 	}
+	if q.findCollectedBeforeStmt != nil {
+		if cerr := q.findCollectedBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findCollectedBeforeStmt: %w", cerr)
+		}
+	}
 	if q.findConnectionOfContractStmt != nil {
 		if cerr := q.findConnectionOfContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findConnectionOfContractStmt: %w", cerr)
@@ -1806,6 +1877,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listCollectedStmt: %w", cerr)
 		}
 	}
+	if q.listCollectedBindingsStmt != nil {
+		if cerr := q.listCollectedBindingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listCollectedBindingsStmt: %w", cerr)
+		}
+	}
+	if q.listCollectedOfOlderKeyStmt != nil {
+		if cerr := q.listCollectedOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listCollectedOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listCollectedOfTypeStmt != nil {
 		if cerr := q.listCollectedOfTypeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listCollectedOfTypeStmt: %w", cerr)
@@ -1916,6 +1997,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listFilesOfNoStorageStmt: %w", cerr)
 		}
 	}
+	if q.listFingerprintsStmt != nil {
+		if cerr := q.listFingerprintsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listFingerprintsStmt: %w", cerr)
+		}
+	}
 	if q.listGrantsStmt != nil {
 		if cerr := q.listGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listGrantsStmt: %w", cerr)
@@ -2021,6 +2107,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listStorageFilesAfterStmt: %w", cerr)
 		}
 	}
+	if q.listStorageFilesOfOlderKeyStmt != nil {
+		if cerr := q.listStorageFilesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStorageFilesOfOlderKeyStmt: %w", cerr)
+		}
+	}
 	if q.listStorageFolderStmt != nil {
 		if cerr := q.listStorageFolderStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listStorageFolderStmt: %w", cerr)
@@ -2044,6 +2135,11 @@ func (q *Queries) Close() error {
 	if q.listStoragesOfLibraryStmt != nil {
 		if cerr := q.listStoragesOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listStoragesOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.listStoragesOfOlderKeyStmt != nil {
+		if cerr := q.listStoragesOfOlderKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listStoragesOfOlderKeyStmt: %w", cerr)
 		}
 	}
 	if q.listTokenRevocationsStmt != nil {
@@ -2074,6 +2170,16 @@ func (q *Queries) Close() error {
 	if q.listUnboundLibrariesStmt != nil {
 		if cerr := q.listUnboundLibrariesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUnboundLibrariesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundStorageFilesStmt != nil {
+		if cerr := q.listUnboundStorageFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundStorageFilesStmt: %w", cerr)
+		}
+	}
+	if q.listUnboundStoragesStmt != nil {
+		if cerr := q.listUnboundStoragesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnboundStoragesStmt: %w", cerr)
 		}
 	}
 	if q.listUnboundTokensStmt != nil {
@@ -2171,6 +2277,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing rebindGrantStmt: %w", cerr)
 		}
 	}
+	if q.rebindStorageStmt != nil {
+		if cerr := q.rebindStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rebindStorageStmt: %w", cerr)
+		}
+	}
+	if q.rebindStorageFileStmt != nil {
+		if cerr := q.rebindStorageFileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing rebindStorageFileStmt: %w", cerr)
+		}
+	}
 	if q.recountUsageStmt != nil {
 		if cerr := q.recountUsageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing recountUsageStmt: %w", cerr)
@@ -2224,6 +2340,11 @@ func (q *Queries) Close() error {
 	if q.replaceConnectionAccessStmt != nil {
 		if cerr := q.replaceConnectionAccessStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replaceConnectionAccessStmt: %w", cerr)
+		}
+	}
+	if q.replaceFingerprintStmt != nil {
+		if cerr := q.replaceFingerprintStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replaceFingerprintStmt: %w", cerr)
 		}
 	}
 	if q.replacePayloadStmt != nil {
@@ -2431,6 +2552,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unbindChainsStmt: %w", cerr)
 		}
 	}
+	if q.unbindCollectedStmt != nil {
+		if cerr := q.unbindCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindCollectedStmt: %w", cerr)
+		}
+	}
 	if q.unbindGrantsStmt != nil {
 		if cerr := q.unbindGrantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unbindGrantsStmt: %w", cerr)
@@ -2444,6 +2570,16 @@ func (q *Queries) Close() error {
 	if q.unbindLoginsStmt != nil {
 		if cerr := q.unbindLoginsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unbindLoginsStmt: %w", cerr)
+		}
+	}
+	if q.unbindStorageFilesStmt != nil {
+		if cerr := q.unbindStorageFilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindStorageFilesStmt: %w", cerr)
+		}
+	}
+	if q.unbindStoragesStmt != nil {
+		if cerr := q.unbindStoragesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unbindStoragesStmt: %w", cerr)
 		}
 	}
 	if q.unbindTokensStmt != nil {
@@ -2578,9 +2714,12 @@ type Queries struct {
 	bindAuthCodeStmt                             *sql.Stmt
 	bindAuthRequestStmt                          *sql.Stmt
 	bindChainStmt                                *sql.Stmt
+	bindCollectedStmt                            *sql.Stmt
 	bindGrantStmt                                *sql.Stmt
 	bindLibraryStmt                              *sql.Stmt
 	bindLoginStmt                                *sql.Stmt
+	bindStorageStmt                              *sql.Stmt
+	bindStorageFileStmt                          *sql.Stmt
 	bindTokenStmt                                *sql.Stmt
 	claimDeliveryStmt                            *sql.Stmt
 	claimFetchStmt                               *sql.Stmt
@@ -2654,6 +2793,7 @@ type Queries struct {
 	extendFetchStmt                              *sql.Stmt
 	findActiveGrantStmt                          *sql.Stmt
 	findCollectedStmt                            *sql.Stmt
+	findCollectedBeforeStmt                      *sql.Stmt
 	findConnectionOfContractStmt                 *sql.Stmt
 	findConnectionOfGrantStmt                    *sql.Stmt
 	findLibraryStmt                              *sql.Stmt
@@ -2710,6 +2850,8 @@ type Queries struct {
 	listClaimableStmt                            *sql.Stmt
 	listClaimableFetchesStmt                     *sql.Stmt
 	listCollectedStmt                            *sql.Stmt
+	listCollectedBindingsStmt                    *sql.Stmt
+	listCollectedOfOlderKeyStmt                  *sql.Stmt
 	listCollectedOfTypeStmt                      *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listConnectionsOfGrantStmt                   *sql.Stmt
@@ -2732,6 +2874,7 @@ type Queries struct {
 	listFilesOfApplicationBeforeStmt             *sql.Stmt
 	listFilesOfNoLibraryStmt                     *sql.Stmt
 	listFilesOfNoStorageStmt                     *sql.Stmt
+	listFingerprintsStmt                         *sql.Stmt
 	listGrantsStmt                               *sql.Stmt
 	listGrantsOfApplicationStmt                  *sql.Stmt
 	listGrantsOfOlderKeyStmt                     *sql.Stmt
@@ -2753,17 +2896,21 @@ type Queries struct {
 	listShutStmt                                 *sql.Stmt
 	listSigningKeysStmt                          *sql.Stmt
 	listStorageFilesAfterStmt                    *sql.Stmt
+	listStorageFilesOfOlderKeyStmt               *sql.Stmt
 	listStorageFolderStmt                        *sql.Stmt
 	listStorageIDsStmt                           *sql.Stmt
 	listStorageRemovalsStmt                      *sql.Stmt
 	listStorageTreeStmt                          *sql.Stmt
 	listStoragesOfLibraryStmt                    *sql.Stmt
+	listStoragesOfOlderKeyStmt                   *sql.Stmt
 	listTokenRevocationsStmt                     *sql.Stmt
 	listTokensOfOlderKeyStmt                     *sql.Stmt
 	listUnboundAuthCodesStmt                     *sql.Stmt
 	listUnboundChainsStmt                        *sql.Stmt
 	listUnboundGrantsStmt                        *sql.Stmt
 	listUnboundLibrariesStmt                     *sql.Stmt
+	listUnboundStorageFilesStmt                  *sql.Stmt
+	listUnboundStoragesStmt                      *sql.Stmt
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
@@ -2783,6 +2930,8 @@ type Queries struct {
 	postponeFetchStmt                            *sql.Stmt
 	rebindChainStmt                              *sql.Stmt
 	rebindGrantStmt                              *sql.Stmt
+	rebindStorageStmt                            *sql.Stmt
+	rebindStorageFileStmt                        *sql.Stmt
 	recountUsageStmt                             *sql.Stmt
 	releaseRefreshStmt                           *sql.Stmt
 	rememberLoginsOfLibraryStmt                  *sql.Stmt
@@ -2794,6 +2943,7 @@ type Queries struct {
 	replaceAnswerStmt                            *sql.Stmt
 	replaceAuthorizationSecretsStmt              *sql.Stmt
 	replaceConnectionAccessStmt                  *sql.Stmt
+	replaceFingerprintStmt                       *sql.Stmt
 	replacePayloadStmt                           *sql.Stmt
 	replaceSigningKeyStmt                        *sql.Stmt
 	replaceTokenRevocationStmt                   *sql.Stmt
@@ -2835,9 +2985,12 @@ type Queries struct {
 	unbindAuthCodesStmt                          *sql.Stmt
 	unbindAuthRequestsStmt                       *sql.Stmt
 	unbindChainsStmt                             *sql.Stmt
+	unbindCollectedStmt                          *sql.Stmt
 	unbindGrantsStmt                             *sql.Stmt
 	unbindLibrariesStmt                          *sql.Stmt
 	unbindLoginsStmt                             *sql.Stmt
+	unbindStorageFilesStmt                       *sql.Stmt
+	unbindStoragesStmt                           *sql.Stmt
 	unbindTokensStmt                             *sql.Stmt
 	updateApplicationStmt                        *sql.Stmt
 	updateCollectedStmt                          *sql.Stmt
@@ -2893,9 +3046,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
 		bindAuthRequestStmt:               q.bindAuthRequestStmt,
 		bindChainStmt:                     q.bindChainStmt,
+		bindCollectedStmt:                 q.bindCollectedStmt,
 		bindGrantStmt:                     q.bindGrantStmt,
 		bindLibraryStmt:                   q.bindLibraryStmt,
 		bindLoginStmt:                     q.bindLoginStmt,
+		bindStorageStmt:                   q.bindStorageStmt,
+		bindStorageFileStmt:               q.bindStorageFileStmt,
 		bindTokenStmt:                     q.bindTokenStmt,
 		claimDeliveryStmt:                 q.claimDeliveryStmt,
 		claimFetchStmt:                    q.claimFetchStmt,
@@ -2969,6 +3125,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		extendFetchStmt:                              q.extendFetchStmt,
 		findActiveGrantStmt:                          q.findActiveGrantStmt,
 		findCollectedStmt:                            q.findCollectedStmt,
+		findCollectedBeforeStmt:                      q.findCollectedBeforeStmt,
 		findConnectionOfContractStmt:                 q.findConnectionOfContractStmt,
 		findConnectionOfGrantStmt:                    q.findConnectionOfGrantStmt,
 		findLibraryStmt:                              q.findLibraryStmt,
@@ -3025,6 +3182,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listClaimableStmt:                            q.listClaimableStmt,
 		listClaimableFetchesStmt:                     q.listClaimableFetchesStmt,
 		listCollectedStmt:                            q.listCollectedStmt,
+		listCollectedBindingsStmt:                    q.listCollectedBindingsStmt,
+		listCollectedOfOlderKeyStmt:                  q.listCollectedOfOlderKeyStmt,
 		listCollectedOfTypeStmt:                      q.listCollectedOfTypeStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
@@ -3047,6 +3206,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listFilesOfApplicationBeforeStmt:             q.listFilesOfApplicationBeforeStmt,
 		listFilesOfNoLibraryStmt:                     q.listFilesOfNoLibraryStmt,
 		listFilesOfNoStorageStmt:                     q.listFilesOfNoStorageStmt,
+		listFingerprintsStmt:                         q.listFingerprintsStmt,
 		listGrantsStmt:                               q.listGrantsStmt,
 		listGrantsOfApplicationStmt:                  q.listGrantsOfApplicationStmt,
 		listGrantsOfOlderKeyStmt:                     q.listGrantsOfOlderKeyStmt,
@@ -3068,17 +3228,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listShutStmt:                                 q.listShutStmt,
 		listSigningKeysStmt:                          q.listSigningKeysStmt,
 		listStorageFilesAfterStmt:                    q.listStorageFilesAfterStmt,
+		listStorageFilesOfOlderKeyStmt:               q.listStorageFilesOfOlderKeyStmt,
 		listStorageFolderStmt:                        q.listStorageFolderStmt,
 		listStorageIDsStmt:                           q.listStorageIDsStmt,
 		listStorageRemovalsStmt:                      q.listStorageRemovalsStmt,
 		listStorageTreeStmt:                          q.listStorageTreeStmt,
 		listStoragesOfLibraryStmt:                    q.listStoragesOfLibraryStmt,
+		listStoragesOfOlderKeyStmt:                   q.listStoragesOfOlderKeyStmt,
 		listTokenRevocationsStmt:                     q.listTokenRevocationsStmt,
 		listTokensOfOlderKeyStmt:                     q.listTokensOfOlderKeyStmt,
 		listUnboundAuthCodesStmt:                     q.listUnboundAuthCodesStmt,
 		listUnboundChainsStmt:                        q.listUnboundChainsStmt,
 		listUnboundGrantsStmt:                        q.listUnboundGrantsStmt,
 		listUnboundLibrariesStmt:                     q.listUnboundLibrariesStmt,
+		listUnboundStorageFilesStmt:                  q.listUnboundStorageFilesStmt,
+		listUnboundStoragesStmt:                      q.listUnboundStoragesStmt,
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
@@ -3098,6 +3262,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		postponeFetchStmt:                            q.postponeFetchStmt,
 		rebindChainStmt:                              q.rebindChainStmt,
 		rebindGrantStmt:                              q.rebindGrantStmt,
+		rebindStorageStmt:                            q.rebindStorageStmt,
+		rebindStorageFileStmt:                        q.rebindStorageFileStmt,
 		recountUsageStmt:                             q.recountUsageStmt,
 		releaseRefreshStmt:                           q.releaseRefreshStmt,
 		rememberLoginsOfLibraryStmt:                  q.rememberLoginsOfLibraryStmt,
@@ -3109,6 +3275,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replaceAnswerStmt:                            q.replaceAnswerStmt,
 		replaceAuthorizationSecretsStmt:              q.replaceAuthorizationSecretsStmt,
 		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
+		replaceFingerprintStmt:                       q.replaceFingerprintStmt,
 		replacePayloadStmt:                           q.replacePayloadStmt,
 		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
 		replaceTokenRevocationStmt:                   q.replaceTokenRevocationStmt,
@@ -3150,9 +3317,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		unbindAuthCodesStmt:                          q.unbindAuthCodesStmt,
 		unbindAuthRequestsStmt:                       q.unbindAuthRequestsStmt,
 		unbindChainsStmt:                             q.unbindChainsStmt,
+		unbindCollectedStmt:                          q.unbindCollectedStmt,
 		unbindGrantsStmt:                             q.unbindGrantsStmt,
 		unbindLibrariesStmt:                          q.unbindLibrariesStmt,
 		unbindLoginsStmt:                             q.unbindLoginsStmt,
+		unbindStorageFilesStmt:                       q.unbindStorageFilesStmt,
+		unbindStoragesStmt:                           q.unbindStoragesStmt,
 		unbindTokensStmt:                             q.unbindTokensStmt,
 		updateApplicationStmt:                        q.updateApplicationStmt,
 		updateCollectedStmt:                          q.updateCollectedStmt,

@@ -14,8 +14,8 @@ import (
 
 const addCollected = `-- name: AddCollected :exec
 INSERT INTO collected_files (file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at,
-    to_at, fingerprint, binding)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    to_at, fingerprint, binding, origin)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type AddCollectedParams struct {
@@ -30,6 +30,7 @@ type AddCollectedParams struct {
 	ToAt        Number
 	Fingerprint []byte
 	Binding     []byte
+	Origin      string
 }
 
 func (q *Queries) AddCollected(ctx context.Context, arg AddCollectedParams) error {
@@ -45,6 +46,7 @@ func (q *Queries) AddCollected(ctx context.Context, arg AddCollectedParams) erro
 		arg.ToAt,
 		arg.Fingerprint,
 		arg.Binding,
+		arg.Origin,
 	)
 	return err
 }
@@ -186,7 +188,7 @@ func (q *Queries) ExtendFetch(ctx context.Context, arg ExtendFetchParams) (libra
 }
 
 const findCollected = `-- name: FindCollected :one
-SELECT file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at, to_at, fingerprint, binding FROM collected_files
+SELECT file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at, to_at, fingerprint, binding, origin FROM collected_files
 WHERE library_id = $1 AND account_id = $2 AND item_key = $3
 `
 
@@ -205,12 +207,58 @@ func (q *Queries) FindCollected(ctx context.Context, libraryID library.ID, accou
 		&i.ToAt,
 		&i.Fingerprint,
 		&i.Binding,
+		&i.Origin,
+	)
+	return i, err
+}
+
+const findCollectedBefore = `-- name: FindCollectedBefore :one
+SELECT collected_files.file_id, collected_files.library_id, collected_files.account_id, collected_files.item_key, collected_files.group_id, collected_files.service_id, collected_files.object_type, collected_files.from_at, collected_files.to_at, collected_files.fingerprint, collected_files.binding, collected_files.origin FROM collected_files JOIN files ON files.id = collected_files.file_id
+WHERE collected_files.library_id = $1 AND collected_files.origin = $2
+    AND collected_files.origin <> '' AND collected_files.item_key = $3
+    AND files.library_id = $1 AND files.application_id = $4
+    AND files.contract_id = $5
+    AND NOT EXISTS (SELECT 1 FROM provider_accounts a WHERE a.id = collected_files.account_id)
+ORDER BY collected_files.file_id DESC LIMIT 1
+`
+
+type FindCollectedBeforeParams struct {
+	LibraryID     library.ID
+	Origin        string
+	ItemKey       string
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+}
+
+// The file that a contract has fetched from the same origin through an account that has ended.
+func (q *Queries) FindCollectedBefore(ctx context.Context, arg FindCollectedBeforeParams) (CollectedFile, error) {
+	row := q.queryRow(ctx, q.findCollectedBeforeStmt, findCollectedBefore,
+		arg.LibraryID,
+		arg.Origin,
+		arg.ItemKey,
+		arg.ApplicationID,
+		arg.ContractID,
+	)
+	var i CollectedFile
+	err := row.Scan(
+		&i.FileID,
+		&i.LibraryID,
+		&i.AccountID,
+		&i.ItemKey,
+		&i.GroupID,
+		&i.ServiceID,
+		&i.ObjectType,
+		&i.FromAt,
+		&i.ToAt,
+		&i.Fingerprint,
+		&i.Binding,
+		&i.Origin,
 	)
 	return i, err
 }
 
 const getCollected = `-- name: GetCollected :one
-SELECT file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at, to_at, fingerprint, binding FROM collected_files WHERE file_id = $1 AND library_id = $2
+SELECT file_id, library_id, account_id, item_key, group_id, service_id, object_type, from_at, to_at, fingerprint, binding, origin FROM collected_files WHERE file_id = $1 AND library_id = $2
 `
 
 func (q *Queries) GetCollected(ctx context.Context, fileID wire.FileName, libraryID library.ID) (CollectedFile, error) {
@@ -228,6 +276,7 @@ func (q *Queries) GetCollected(ctx context.Context, fileID wire.FileName, librar
 		&i.ToAt,
 		&i.Fingerprint,
 		&i.Binding,
+		&i.Origin,
 	)
 	return i, err
 }
@@ -554,8 +603,9 @@ func (q *Queries) RequestFetch(ctx context.Context, arg RequestFetchParams) erro
 const updateCollected = `-- name: UpdateCollected :exec
 UPDATE collected_files SET group_id = $1, service_id = $2,
     object_type = $3, from_at = $4, to_at = $5,
-    fingerprint = $6, binding = $7
-WHERE file_id = $8
+    fingerprint = $6, binding = $7, account_id = $8,
+    origin = $9
+WHERE file_id = $10
 `
 
 type UpdateCollectedParams struct {
@@ -566,6 +616,8 @@ type UpdateCollectedParams struct {
 	ToAt        Number
 	Fingerprint []byte
 	Binding     []byte
+	AccountID   wire.AccountID
+	Origin      string
 	FileID      wire.FileName
 }
 
@@ -578,6 +630,8 @@ func (q *Queries) UpdateCollected(ctx context.Context, arg UpdateCollectedParams
 		arg.ToAt,
 		arg.Fingerprint,
 		arg.Binding,
+		arg.AccountID,
+		arg.Origin,
 		arg.FileID,
 	)
 	return err

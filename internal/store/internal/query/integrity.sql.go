@@ -85,6 +85,16 @@ func (q *Queries) BindChain(ctx context.Context, arg BindChainParams) error {
 	return err
 }
 
+const bindCollected = `-- name: BindCollected :exec
+UPDATE collected_files SET binding = $1
+WHERE file_id = $2 AND (binding = $3 OR length(binding) = 0)
+`
+
+func (q *Queries) BindCollected(ctx context.Context, binding []byte, fileID wire.FileName, previous []byte) error {
+	_, err := q.exec(ctx, q.bindCollectedStmt, bindCollected, binding, fileID, previous)
+	return err
+}
+
 const bindGrant = `-- name: BindGrant :exec
 UPDATE grants SET access = $1, allowed = $2, binding = $3
 WHERE id = $4 AND expires_at = $5 AND binding IS NULL
@@ -124,6 +134,25 @@ UPDATE logins SET binding = $2 WHERE hash = $1
 
 func (q *Queries) BindLogin(ctx context.Context, hash seal.Hash, binding []byte) error {
 	_, err := q.exec(ctx, q.bindLoginStmt, bindLogin, hash, binding)
+	return err
+}
+
+const bindStorage = `-- name: BindStorage :exec
+UPDATE storages SET binding = $1 WHERE id = $2 AND binding IS NULL
+`
+
+// A row that has changed meanwhile has another binding.
+func (q *Queries) BindStorage(ctx context.Context, binding []byte, iD library.StorageID) error {
+	_, err := q.exec(ctx, q.bindStorageStmt, bindStorage, binding, iD)
+	return err
+}
+
+const bindStorageFile = `-- name: BindStorageFile :exec
+UPDATE storage_files SET binding = $1 WHERE id = $2 AND binding IS NULL
+`
+
+func (q *Queries) BindStorageFile(ctx context.Context, binding []byte, iD string) error {
+	_, err := q.exec(ctx, q.bindStorageFileStmt, bindStorageFile, binding, iD)
 	return err
 }
 
@@ -368,6 +397,104 @@ func (q *Queries) ListChainsOfOlderKey(ctx context.Context, key []byte, after li
 			&i.Events,
 			&i.Hash,
 			&i.Mac,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listCollectedBindings = `-- name: ListCollectedBindings :many
+SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data, collected_files.binding
+FROM collected_files
+JOIN files ON files.id = collected_files.file_id
+JOIN contents ON contents.file_id = collected_files.file_id
+WHERE collected_files.file_id > $1
+ORDER BY collected_files.file_id LIMIT $2
+`
+
+type ListCollectedBindingsRow struct {
+	File    File
+	Data    []byte
+	Binding []byte
+}
+
+// The files that were fetched, with their contents and the bindings that they have.
+func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName, lim int32) ([]ListCollectedBindingsRow, error) {
+	rows, err := q.query(ctx, q.listCollectedBindingsStmt, listCollectedBindings, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListCollectedBindingsRow
+	for rows.Next() {
+		var i ListCollectedBindingsRow
+		if err := rows.Scan(
+			&i.File.ID,
+			&i.File.LibraryID,
+			&i.File.ApplicationID,
+			&i.File.ContractID,
+			&i.File.Metadata,
+			&i.File.Size,
+			&i.File.CreatedAt,
+			&i.Data,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listCollectedOfOlderKey = `-- name: ListCollectedOfOlderKey :many
+SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data, collected_files.binding
+FROM collected_files
+JOIN files ON files.id = collected_files.file_id
+JOIN contents ON contents.file_id = collected_files.file_id
+WHERE length(collected_files.binding) = 37 AND substr(collected_files.binding, 2, 4) <> $1
+    AND collected_files.file_id > $2
+ORDER BY collected_files.file_id LIMIT $3
+`
+
+type ListCollectedOfOlderKeyRow struct {
+	File    File
+	Data    []byte
+	Binding []byte
+}
+
+func (q *Queries) ListCollectedOfOlderKey(ctx context.Context, key []byte, after wire.FileName, lim int32) ([]ListCollectedOfOlderKeyRow, error) {
+	rows, err := q.query(ctx, q.listCollectedOfOlderKeyStmt, listCollectedOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListCollectedOfOlderKeyRow
+	for rows.Next() {
+		var i ListCollectedOfOlderKeyRow
+		if err := rows.Scan(
+			&i.File.ID,
+			&i.File.LibraryID,
+			&i.File.ApplicationID,
+			&i.File.ContractID,
+			&i.File.Metadata,
+			&i.File.Size,
+			&i.File.CreatedAt,
+			&i.Data,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -767,6 +894,88 @@ func (q *Queries) ListLoginsOfOlderKey(ctx context.Context, key []byte, after se
 	return items, nil
 }
 
+const listStorageFilesOfOlderKey = `-- name: ListStorageFilesOfOlderKey :many
+SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding FROM storage_files
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> $1 AND id > $2
+ORDER BY id LIMIT $3
+`
+
+func (q *Queries) ListStorageFilesOfOlderKey(ctx context.Context, key []byte, after string, lim int32) ([]StorageFile, error) {
+	rows, err := q.query(ctx, q.listStorageFilesOfOlderKeyStmt, listStorageFilesOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StorageFile
+	for rows.Next() {
+		var i StorageFile
+		if err := rows.Scan(
+			&i.ID,
+			&i.StorageID,
+			&i.Folder,
+			&i.Name,
+			&i.OriginalFolder,
+			&i.OriginalName,
+			&i.Size,
+			&i.Sha256,
+			&i.CreatedAt,
+			&i.Version,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listStoragesOfOlderKey = `-- name: ListStoragesOfOlderKey :many
+SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, version, version_sum, binding FROM storages
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> $1 AND id > $2
+ORDER BY id LIMIT $3
+`
+
+func (q *Queries) ListStoragesOfOlderKey(ctx context.Context, key []byte, after library.StorageID, lim int32) ([]Storage, error) {
+	rows, err := q.query(ctx, q.listStoragesOfOlderKeyStmt, listStoragesOfOlderKey, key, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Storage
+	for rows.Next() {
+		var i Storage
+		if err := rows.Scan(
+			&i.ID,
+			&i.ApplicationID,
+			&i.LibraryID,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.ExpiresAt,
+			&i.Files,
+			&i.Bytes,
+			&i.Version,
+			&i.VersionSum,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listTokensOfOlderKey = `-- name: ListTokensOfOlderKey :many
 SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
 FROM tokens
@@ -987,6 +1196,84 @@ func (q *Queries) ListUnboundLibraries(ctx context.Context, iD library.ID, limit
 	return items, nil
 }
 
+const listUnboundStorageFiles = `-- name: ListUnboundStorageFiles :many
+SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding FROM storage_files WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2
+`
+
+func (q *Queries) ListUnboundStorageFiles(ctx context.Context, iD string, limit int32) ([]StorageFile, error) {
+	rows, err := q.query(ctx, q.listUnboundStorageFilesStmt, listUnboundStorageFiles, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StorageFile
+	for rows.Next() {
+		var i StorageFile
+		if err := rows.Scan(
+			&i.ID,
+			&i.StorageID,
+			&i.Folder,
+			&i.Name,
+			&i.OriginalFolder,
+			&i.OriginalName,
+			&i.Size,
+			&i.Sha256,
+			&i.CreatedAt,
+			&i.Version,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUnboundStorages = `-- name: ListUnboundStorages :many
+SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, version, version_sum, binding FROM storages WHERE binding IS NULL AND id > $1 ORDER BY id LIMIT $2
+`
+
+func (q *Queries) ListUnboundStorages(ctx context.Context, iD library.StorageID, limit int32) ([]Storage, error) {
+	rows, err := q.query(ctx, q.listUnboundStoragesStmt, listUnboundStorages, iD, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Storage
+	for rows.Next() {
+		var i Storage
+		if err := rows.Scan(
+			&i.ID,
+			&i.ApplicationID,
+			&i.LibraryID,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.ExpiresAt,
+			&i.Files,
+			&i.Bytes,
+			&i.Version,
+			&i.VersionSum,
+			&i.Binding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUnboundTokens = `-- name: ListUnboundTokens :many
 SELECT tokens.hash, libraries.id, libraries.public_key, tokens.binding
 FROM tokens
@@ -1049,6 +1336,24 @@ func (q *Queries) RebindGrant(ctx context.Context, binding []byte, iD library.Gr
 	return err
 }
 
+const rebindStorage = `-- name: RebindStorage :exec
+UPDATE storages SET binding = $1 WHERE id = $2 AND binding = $3
+`
+
+func (q *Queries) RebindStorage(ctx context.Context, binding []byte, iD library.StorageID, previous []byte) error {
+	_, err := q.exec(ctx, q.rebindStorageStmt, rebindStorage, binding, iD, previous)
+	return err
+}
+
+const rebindStorageFile = `-- name: RebindStorageFile :exec
+UPDATE storage_files SET binding = $1 WHERE id = $2 AND binding = $3
+`
+
+func (q *Queries) RebindStorageFile(ctx context.Context, binding []byte, iD string, previous []byte) error {
+	_, err := q.exec(ctx, q.rebindStorageFileStmt, rebindStorageFile, binding, iD, previous)
+	return err
+}
+
 const setAdoptionMAC = `-- name: SetAdoptionMAC :exec
 UPDATE adoptions SET mac = $2 WHERE id = $1
 `
@@ -1087,6 +1392,16 @@ func (q *Queries) UnbindChains(ctx context.Context) error {
 	return err
 }
 
+const unbindCollected = `-- name: UnbindCollected :exec
+UPDATE collected_files SET binding = substr(binding, 1, 0), fingerprint = substr(fingerprint, 1, 0)
+`
+
+// The server cannot tell any more whether it has fetched the same before.
+func (q *Queries) UnbindCollected(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindCollectedStmt, unbindCollected)
+	return err
+}
+
 const unbindGrants = `-- name: UnbindGrants :exec
 UPDATE grants SET binding = NULL WHERE length(binding) > 1
 `
@@ -1113,6 +1428,24 @@ UPDATE logins SET binding = NULL
 // Logins and requests are not adopted.
 func (q *Queries) UnbindLogins(ctx context.Context) error {
 	_, err := q.exec(ctx, q.unbindLoginsStmt, unbindLogins)
+	return err
+}
+
+const unbindStorageFiles = `-- name: UnbindStorageFiles :exec
+UPDATE storage_files SET binding = NULL
+`
+
+func (q *Queries) UnbindStorageFiles(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindStorageFilesStmt, unbindStorageFiles)
+	return err
+}
+
+const unbindStorages = `-- name: UnbindStorages :exec
+UPDATE storages SET binding = NULL
+`
+
+func (q *Queries) UnbindStorages(ctx context.Context) error {
+	_, err := q.exec(ctx, q.unbindStoragesStmt, unbindStorages)
 	return err
 }
 

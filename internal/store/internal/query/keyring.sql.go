@@ -110,6 +110,41 @@ func (q *Queries) GetContractOfConnection(ctx context.Context, id string) (strin
 	return contract_id, err
 }
 
+const listFingerprints = `-- name: ListFingerprints :many
+SELECT file_id, fingerprint FROM collected_files
+WHERE file_id > CAST($1 AS TEXT) AND length(fingerprint) = 65
+ORDER BY file_id LIMIT $2
+`
+
+type ListFingerprintsRow struct {
+	FileID      wire.FileName
+	Fingerprint []byte
+}
+
+// A fingerprint of another length was made by an older program, and is no box.
+func (q *Queries) ListFingerprints(ctx context.Context, after string, lim int32) ([]ListFingerprintsRow, error) {
+	rows, err := q.query(ctx, q.listFingerprintsStmt, listFingerprints, after, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListFingerprintsRow
+	for rows.Next() {
+		var i ListFingerprintsRow
+		if err := rows.Scan(&i.FileID, &i.Fingerprint); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSealedAuthorizations = `-- name: ListSealedAuthorizations :many
 
 SELECT hash, link_hash, application_id, library_id, login_id, source, correlation, secrets, created_at, expires_at, ended_at, account_id, result FROM trips WHERE hash > $1 AND secrets IS NOT NULL ORDER BY hash LIMIT $2
@@ -336,6 +371,16 @@ UPDATE provider_accounts SET access = $1 WHERE id = $2 AND access = $3
 
 func (q *Queries) ReplaceConnectionAccess(ctx context.Context, replacement []byte, iD string, previous []byte) error {
 	_, err := q.exec(ctx, q.replaceConnectionAccessStmt, replaceConnectionAccess, replacement, iD, previous)
+	return err
+}
+
+const replaceFingerprint = `-- name: ReplaceFingerprint :exec
+UPDATE collected_files SET fingerprint = $1
+WHERE file_id = $2 AND fingerprint = $3
+`
+
+func (q *Queries) ReplaceFingerprint(ctx context.Context, replacement []byte, fileID wire.FileName, previous []byte) error {
+	_, err := q.exec(ctx, q.replaceFingerprintStmt, replaceFingerprint, replacement, fileID, previous)
 	return err
 }
 

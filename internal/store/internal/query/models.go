@@ -124,6 +124,7 @@ type CollectedFile struct {
 	ToAt        Number
 	Fingerprint []byte
 	Binding     []byte
+	Origin      string
 }
 
 type Connection struct {
@@ -323,6 +324,9 @@ type Storage struct {
 	ExpiresAt     Number
 	Files         Number
 	Bytes         Number
+	Version       Number
+	VersionSum    Number
+	Binding       []byte
 }
 
 type StorageFile struct {
@@ -335,6 +339,8 @@ type StorageFile struct {
 	Size           Number
 	Sha256         []byte
 	CreatedAt      Number
+	Version        Number
+	Binding        []byte
 }
 
 type StorageRemoval struct {

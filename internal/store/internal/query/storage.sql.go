@@ -38,15 +38,17 @@ func (q *Queries) AddRemovalsOfTree(ctx context.Context, storageID library.Stora
 }
 
 const addStorage = `-- name: AddStorage :exec
-INSERT INTO storages (id, application_id, library_id, created_at, changed_at, expires_at, files, bytes)
-VALUES ($1, $2, '', $3, $3, $4, 0, 0)
+INSERT INTO storages (id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, binding)
+VALUES ($1, $2, '', $3, $4, $5, 0, 0, $6)
 `
 
 type AddStorageParams struct {
 	ID            library.StorageID
 	ApplicationID wire.ApplicationID
 	CreatedAt     Number
+	ChangedAt     Number
 	ExpiresAt     Number
+	Binding       []byte
 }
 
 func (q *Queries) AddStorage(ctx context.Context, arg AddStorageParams) error {
@@ -54,7 +56,9 @@ func (q *Queries) AddStorage(ctx context.Context, arg AddStorageParams) error {
 		arg.ID,
 		arg.ApplicationID,
 		arg.CreatedAt,
+		arg.ChangedAt,
 		arg.ExpiresAt,
+		arg.Binding,
 	)
 	return err
 }
@@ -70,8 +74,8 @@ func (q *Queries) AddStorageContent(ctx context.Context, fileID string, data []b
 
 const addStorageFile = `-- name: AddStorageFile :exec
 INSERT INTO storage_files
-    (id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    (id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddStorageFileParams struct {
@@ -84,6 +88,8 @@ type AddStorageFileParams struct {
 	Size           Number
 	Sha256         []byte
 	CreatedAt      Number
+	Version        Number
+	Binding        []byte
 }
 
 func (q *Queries) AddStorageFile(ctx context.Context, arg AddStorageFileParams) error {
@@ -97,6 +103,8 @@ func (q *Queries) AddStorageFile(ctx context.Context, arg AddStorageFileParams) 
 		arg.Size,
 		arg.Sha256,
 		arg.CreatedAt,
+		arg.Version,
+		arg.Binding,
 	)
 	return err
 }
@@ -167,7 +175,7 @@ func (q *Queries) DeleteStorageTree(ctx context.Context, storageID library.Stora
 }
 
 const findStorage = `-- name: FindStorage :one
-SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes FROM storages WHERE library_id = $1 AND library_id <> '' AND application_id = $2
+SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, version, version_sum, binding FROM storages WHERE library_id = $1 AND library_id <> '' AND application_id = $2
 `
 
 func (q *Queries) FindStorage(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) (Storage, error) {
@@ -182,12 +190,15 @@ func (q *Queries) FindStorage(ctx context.Context, libraryID library.ID, applica
 		&i.ExpiresAt,
 		&i.Files,
 		&i.Bytes,
+		&i.Version,
+		&i.VersionSum,
+		&i.Binding,
 	)
 	return i, err
 }
 
 const getStorage = `-- name: GetStorage :one
-SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes FROM storages WHERE id = $1
+SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, version, version_sum, binding FROM storages WHERE id = $1
 `
 
 func (q *Queries) GetStorage(ctx context.Context, id library.StorageID) (Storage, error) {
@@ -202,6 +213,9 @@ func (q *Queries) GetStorage(ctx context.Context, id library.StorageID) (Storage
 		&i.ExpiresAt,
 		&i.Files,
 		&i.Bytes,
+		&i.Version,
+		&i.VersionSum,
+		&i.Binding,
 	)
 	return i, err
 }
@@ -218,7 +232,7 @@ func (q *Queries) GetStorageContent(ctx context.Context, fileID string) ([]byte,
 }
 
 const getStorageFile = `-- name: GetStorageFile :one
-SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at FROM storage_files WHERE storage_id = $1 AND folder = $2 AND name = $3
+SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding FROM storage_files WHERE storage_id = $1 AND folder = $2 AND name = $3
 `
 
 func (q *Queries) GetStorageFile(ctx context.Context, storageID library.StorageID, folder string, name string) (StorageFile, error) {
@@ -234,16 +248,18 @@ func (q *Queries) GetStorageFile(ctx context.Context, storageID library.StorageI
 		&i.Size,
 		&i.Sha256,
 		&i.CreatedAt,
+		&i.Version,
+		&i.Binding,
 	)
 	return i, err
 }
 
 const giveStorage = `-- name: GiveStorage :exec
-UPDATE storages SET library_id = $2, expires_at = 0 WHERE id = $1
+UPDATE storages SET library_id = $2, expires_at = 0, binding = $3 WHERE id = $1
 `
 
-func (q *Queries) GiveStorage(ctx context.Context, iD library.StorageID, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.giveStorageStmt, giveStorage, iD, libraryID)
+func (q *Queries) GiveStorage(ctx context.Context, iD library.StorageID, libraryID library.ID, binding []byte) error {
+	_, err := q.exec(ctx, q.giveStorageStmt, giveStorage, iD, libraryID, binding)
 	return err
 }
 
@@ -420,7 +436,7 @@ func (q *Queries) ListOldestStorages(ctx context.Context, applicationID wire.App
 }
 
 const listStorageFilesAfter = `-- name: ListStorageFilesAfter :many
-SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at FROM storage_files
+SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding FROM storage_files
 WHERE storage_id = $1
     AND (folder, name) > (CAST($2 AS TEXT), CAST($3 AS TEXT))
 ORDER BY folder, name LIMIT $4
@@ -457,6 +473,8 @@ func (q *Queries) ListStorageFilesAfter(ctx context.Context, arg ListStorageFile
 			&i.Size,
 			&i.Sha256,
 			&i.CreatedAt,
+			&i.Version,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -472,7 +490,7 @@ func (q *Queries) ListStorageFilesAfter(ctx context.Context, arg ListStorageFile
 }
 
 const listStorageFolder = `-- name: ListStorageFolder :many
-SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at FROM storage_files
+SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding FROM storage_files
 WHERE storage_id = $1 AND folder = $2 AND name > $3
 ORDER BY name LIMIT $4
 `
@@ -508,6 +526,8 @@ func (q *Queries) ListStorageFolder(ctx context.Context, arg ListStorageFolderPa
 			&i.Size,
 			&i.Sha256,
 			&i.CreatedAt,
+			&i.Version,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -577,7 +597,7 @@ func (q *Queries) ListStorageRemovals(ctx context.Context, limit int32) ([]Stora
 }
 
 const listStorageTree = `-- name: ListStorageTree :many
-SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at FROM storage_files
+SELECT id, storage_id, folder, name, original_folder, original_name, size, sha256, created_at, version, binding FROM storage_files
 WHERE storage_id = $1 AND folder >= $2 AND folder < $3
     AND (folder, name) > (CAST($4 AS TEXT), CAST($5 AS TEXT))
 ORDER BY folder, name LIMIT $6
@@ -619,6 +639,8 @@ func (q *Queries) ListStorageTree(ctx context.Context, arg ListStorageTreeParams
 			&i.Size,
 			&i.Sha256,
 			&i.CreatedAt,
+			&i.Version,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -634,7 +656,7 @@ func (q *Queries) ListStorageTree(ctx context.Context, arg ListStorageTreeParams
 }
 
 const listStoragesOfLibrary = `-- name: ListStoragesOfLibrary :many
-SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes FROM storages WHERE library_id = $1 AND library_id <> '' ORDER BY application_id
+SELECT id, application_id, library_id, created_at, changed_at, expires_at, files, bytes, version, version_sum, binding FROM storages WHERE library_id = $1 AND library_id <> '' ORDER BY application_id
 `
 
 func (q *Queries) ListStoragesOfLibrary(ctx context.Context, libraryID library.ID) ([]Storage, error) {
@@ -655,6 +677,9 @@ func (q *Queries) ListStoragesOfLibrary(ctx context.Context, libraryID library.I
 			&i.ExpiresAt,
 			&i.Files,
 			&i.Bytes,
+			&i.Version,
+			&i.VersionSum,
+			&i.Binding,
 		); err != nil {
 			return nil, err
 		}
@@ -683,40 +708,51 @@ func (q *Queries) LockStorage(ctx context.Context, id library.StorageID) (int64,
 }
 
 const setStorageUsage = `-- name: SetStorageUsage :exec
-UPDATE storages SET files = $2, bytes = $3, changed_at = $4 WHERE id = $1
+UPDATE storages SET files = $1, bytes = $2, changed_at = $3,
+    version = $4, version_sum = $5, binding = $6
+WHERE id = $7
 `
 
 type SetStorageUsageParams struct {
-	ID        library.StorageID
-	Files     Number
-	Bytes     Number
-	ChangedAt Number
+	Files      Number
+	Bytes      Number
+	ChangedAt  Number
+	Version    Number
+	VersionSum Number
+	Binding    []byte
+	ID         library.StorageID
 }
 
 func (q *Queries) SetStorageUsage(ctx context.Context, arg SetStorageUsageParams) error {
 	_, err := q.exec(ctx, q.setStorageUsageStmt, setStorageUsage,
-		arg.ID,
 		arg.Files,
 		arg.Bytes,
 		arg.ChangedAt,
+		arg.Version,
+		arg.VersionSum,
+		arg.Binding,
+		arg.ID,
 	)
 	return err
 }
 
 const sumStorageTree = `-- name: SumStorageTree :one
-SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM storage_files
+SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes,
+    CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version_sum
+FROM storage_files
 WHERE storage_id = $1 AND folder >= $2 AND folder < $3
 `
 
 type SumStorageTreeRow struct {
-	Files int64
-	Bytes Number
+	Files      int64
+	Bytes      Number
+	VersionSum Number
 }
 
 func (q *Queries) SumStorageTree(ctx context.Context, storageID library.StorageID, folder string, folderEnd string) (SumStorageTreeRow, error) {
 	row := q.queryRow(ctx, q.sumStorageTreeStmt, sumStorageTree, storageID, folder, folderEnd)
 	var i SumStorageTreeRow
-	err := row.Scan(&i.Files, &i.Bytes)
+	err := row.Scan(&i.Files, &i.Bytes, &i.VersionSum)
 	return i, err
 }
 
