@@ -172,6 +172,7 @@ type Contract struct {
 	OldKeyExpiresAt Number
 	QuotaFiles      Number
 	QuotaBytes      Number
+	Sandbox         Flag
 }
 
 type Delivery struct {
@@ -272,6 +273,7 @@ type Library struct {
 	CodeMadeAt Number
 	DeleteAt   Number
 	Binding    []byte
+	Sandbox    Flag
 }
 
 type Lock struct {
@@ -304,6 +306,7 @@ type Session struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
+	Sources       string
 }
 
 type SigningKey struct {
