@@ -62,6 +62,7 @@ func (h *ProviderRedirect) Show(
 	}
 	if step.Sample {
 		title, page.IsSample = "provider.sample_h1", true
+		page.OtherURL = otherSourceURL(h.connections, flow)
 	} else if !page.IsAgain {
 		page.OtherURL = flow.chooseURL()
 	}
