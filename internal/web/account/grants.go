@@ -191,12 +191,16 @@ func newGrantRow(
 	default:
 		row.State, row.IsActive = t.Text("grants.active"), true
 	}
+	var names []string
 	for _, c := range connections {
 		if row.IsActive && c.Grant == grant.ID {
-			row.Providers = append(row.Providers, c.Source.Name)
+			names = append(names, c.Source.Name)
+			if !c.Source.IsPull() {
+				row.Providers = append(row.Providers, c.Source.Name)
+			}
 		}
 	}
-	row.May = t.OfGrant(contract, row.Providers)
+	row.May = t.OfGrant(contract, names)
 	return row
 }
 

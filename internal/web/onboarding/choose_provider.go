@@ -231,12 +231,15 @@ func (c *chooseProvider) findUsedBefore(
 // there is no other.
 func newProviderRow(t *ui.Texts, source catalogue.Source, push bool) providerRow {
 	kind := ui.CleanText(source.Service.Name)
+	if strings.HasPrefix(source.Name, source.Service.Name) {
+		kind = "" // a service with one source
+	}
 	if key, ok := organizationKeys[source.OrganizationType]; ok {
 		kind = t.Text(key)
 	}
 	var place []string
 	for _, part := range []string{kind, ui.CleanText(source.Address.City)} {
-		if part != "" && part != ui.CleanText(source.Name) {
+		if part != "" {
 			place = append(place, part)
 		}
 	}

@@ -215,3 +215,16 @@ func TestSourcesScopeIsStored(t *testing.T) {
 		t.Errorf("stored in %v", tables)
 	}
 }
+
+// The page of the apps says what is collected, and not that something is sent.
+func TestGrantSaysWhatIsCollected(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Music", readsServices)
+	b := w.NewPerson(webtest.Anna)
+	b.Get(pullURL(app, withSamples+"&service=900102")).Click("allow").Callback()
+	text := b.Get("/grants?lng=en").Text()
+	if !strings.Contains(text, "Collect data from Sample social network") || strings.Contains(text, "Send data") {
+		t.Errorf("apps: %s", text)
+	}
+}

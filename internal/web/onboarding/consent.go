@@ -47,8 +47,8 @@ type consentPage struct {
 	Account wire.AccountID
 	// Sample is the set of sample data that a yes connects; empty for none.
 	Sample string
-	// OtherURL is where to choose another source for that; empty if there is no choice.
-	OtherURL string
+	// Source is the name of the source for that, and OtherURL where to choose another one; empty if there is no choice.
+	Source, OtherURL string
 	// Terms is what the form tells back: see [library.Shown].
 	Terms string
 }
@@ -72,6 +72,7 @@ func (c *consent) Show(
 	}
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
 		page.Sample, page.OtherURL = sample.SampleSet, otherSourceURL(c.connections, flow)
+		page.Source = sourceTitle(c.catalogue, t, sample)
 	}
 	provider := ""
 	if connected != nil && !connected.Source.IsPull() {
@@ -131,7 +132,7 @@ func (c *consent) permissions(
 	t := ui.BrowserOf(r).Texts
 	may, mayNot = c.ui.Permissions(t).Of(flow.request.Client.Contract)
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
-		may = append([]string{t.Text("consent.may.sample", "provider", ui.CleanText(sample.Name))}, may...)
+		may = append([]string{t.Text("consent.may.sample", "provider", sourceTitle(c.catalogue, t, sample))}, may...)
 	} else if connected != nil {
 		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.

@@ -94,22 +94,30 @@ func (p PermissionTexts) Summary(contract library.Contract) string {
 	}
 	if narrowed {
 		services, periods := p.services(scope)
+		if len(scope.ServiceGroups) > 0 {
+			services = p.Text("scope.from_services", "scope", services)
+		}
 		if periods != "" {
 			services = p.Text("scope.in_time", "scope", services, "periods", periods)
 		}
-		parts = append(parts, services)
+		return p.Text("grants.read", "scope", strings.Join(append(parts, services), "; "))
 	}
 	return p.Text("grants.read", "scope", strings.Join(parts, ", "))
 }
 
-// OfGrant says in a line each what a contract allows, and the providers that the application sends to by it.
+// OfGrant says in a line each what a contract allows, and the providers that the application sends to by it, or the
+// sources that it collects from.
 func (p PermissionTexts) OfGrant(contract library.Contract, providers []string) []string {
 	may := []string{p.Summary(contract)}
 	if contract.DeletesLibrary {
 		may = append(may, p.Text("grants.delete"))
 	}
+	key := "grants.push"
+	if contract.Access == library.Read {
+		key = "grants.collect"
+	}
 	for _, provider := range providers {
-		may = append(may, p.Text("grants.push", "provider", CleanText(provider)))
+		may = append(may, p.Text(key, "provider", CleanText(provider)))
 	}
 	return may
 }
