@@ -6,6 +6,7 @@ SHELL := /bin/bash
 # Variables of the targets; an example: FUZZTIME=1m make fuzz
 FUZZTIME ?= 30s
 ROUNDS ?= 200
+FILES ?= 10000
 DELIVERIES ?= 10000
 LOAD ?= 30
 BENCH ?= .
@@ -52,8 +53,9 @@ bench: ## Run the benchmarks that match BENCH (all)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	go -C digime test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-crash: ## Kill servers under load for ROUNDS (200) rounds, and check that nothing is lost
-	CARREL_TEST_CRASH_ROUNDS=$(ROUNDS) go test -count=1 -timeout 1h -v -run '^TestCrash' ./...
+crash: ## Kill servers under load for ROUNDS (200) rounds, and while they fetch FILES (10000); nothing may be lost
+	CARREL_TEST_CRASH_ROUNDS=$(ROUNDS) CARREL_TEST_CRASH_FILES=$(FILES) \
+	  go test -count=1 -timeout 1h -v -run '^TestCrash' ./...
 
 deliveries: ## Deliver DELIVERIES (10000) resources through servers that are killed, to a provider that fails
 	CARREL_TEST_DELIVERIES=$(DELIVERIES) go test -count=1 -timeout 1h -v -run '^TestDeliveries$$' ./cmd/carrel

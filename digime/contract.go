@@ -93,6 +93,23 @@ type ContractDetails struct {
 	Certificate string
 	// CertificateContractSchemaVersion is the version of the contract's own format.
 	CertificateContractSchemaVersion string
+	// Scope is what a read contract may see. It is zero for a write contract, and if the server does not say it.
+	Scope ContractScope
+}
+
+// ContractScope is what a read contract may see of a library. [ErrScopeOutOfBounds] refuses a session that asks for
+// more.
+type ContractScope struct {
+	// Pushed says that it sees files that applications have pushed.
+	Pushed bool
+	// Own narrows these to the files of the same application.
+	Own bool
+	// Mapped says that it sees files from services that the person has connected.
+	Mapped bool
+	// ServiceGroups bound these by the type of their objects. The default is all.
+	ServiceGroups []ServiceGroupScope
+	// TimeRanges bound these by time. The default is all.
+	TimeRanges []TimeRange
 }
 
 // ApplicationDetails is what the server knows about an application.
@@ -123,7 +140,7 @@ func (k *Contract) GetDetails(ctx context.Context) (ContractDetails, error) {
 // MarshalJSON writes the JSON of the protocol.
 func (d ContractDetails) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wire.ContractDetails{
-		ID: wire.ContractID(d.ID), AccessType: string(d.AccessType),
+		Scope: d.Scope.wire(), ID: wire.ContractID(d.ID), AccessType: string(d.AccessType),
 		Application: wire.ApplicationDetails{
 			ID: wire.ApplicationID(d.Application.ID), Name: d.Application.Name,
 			Resources: d.Application.Resources, Status: d.Application.Status,
@@ -140,7 +157,7 @@ func (d *ContractDetails) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*d = ContractDetails{
-		ID: ContractID(w.ID), AccessType: AccessType(w.AccessType),
+		Scope: contractScopeOf(w.Scope), ID: ContractID(w.ID), AccessType: AccessType(w.AccessType),
 		Application: ApplicationDetails{
 			ID: ApplicationID(w.Application.ID), Name: w.Application.Name,
 			Resources: w.Application.Resources, Status: w.Application.Status,
@@ -149,4 +166,39 @@ func (d *ContractDetails) UnmarshalJSON(data []byte) error {
 		ExpiresAt: timeOf(w.ExpirationDate), PartnerID: w.PartnerID, Type: w.Type,
 	}
 	return nil
+}
+
+// wire returns the scope of the protocol; nil for none.
+func (s ContractScope) wire() *wire.ContractScope {
+	if !s.Pushed && !s.Mapped {
+		return nil
+	}
+	bounds := Scope{ServiceGroups: s.ServiceGroups, TimeRanges: s.TimeRanges}.wire()
+	return &wire.ContractScope{Raw: s.Pushed, Own: s.Own, Mapped: s.Mapped, ServiceGroups: bounds.ServiceGroups,
+		TimeRanges: bounds.TimeRanges}
+}
+
+// contractScopeOf returns the scope that the protocol says; zero for none.
+func contractScopeOf(w *wire.ContractScope) ContractScope {
+	if w == nil {
+		return ContractScope{}
+	}
+	return ContractScope{
+		Pushed: w.Raw, Own: w.Own, Mapped: w.Mapped,
+		ServiceGroups: mapAll(w.ServiceGroups, func(g wire.ServiceGroup) ServiceGroupScope {
+			return ServiceGroupScope{ID: ServiceGroupID(g.ID), Services: mapAll(g.ServiceTypes, serviceScopeOf)}
+		}),
+		TimeRanges: mapAll(w.TimeRanges, func(r wire.TimeRange) TimeRange {
+			return TimeRange{From: timeOfSeconds(r.From), To: timeOfSeconds(r.To), Last: r.Last}
+		}),
+	}
+}
+
+func serviceScopeOf(t wire.ServiceType) ServiceScope {
+	return ServiceScope{
+		ID: ServiceID(t.ID),
+		ObjectTypes: mapAll(t.ServiceObjectTypes, func(o wire.ServiceObjectType) ObjectTypeID {
+			return ObjectTypeID(o.ID)
+		}),
+	}
 }

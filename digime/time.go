@@ -22,6 +22,13 @@ func millisOf(t time.Time) wire.Millis {
 	return wire.MillisOf(t)
 }
 
+func timeOfSeconds(s wire.Seconds) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return s.Time()
+}
+
 func secondsOf(t time.Time) wire.Seconds {
 	if t.IsZero() {
 		return 0

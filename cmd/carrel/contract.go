@@ -27,6 +27,7 @@ type contractCmd struct {
 
 type contractAdd struct {
 	stores
+	scopeFlags
 	Application string        `help:"Application id." required:""`
 	Access      string        `help:"What the application may do: read or write." enum:"read,write" required:""`
 	RedirectURI []string      `help:"Redirect URI of the application; repeat for more." required:"" sep:"none"`
@@ -34,6 +35,7 @@ type contractAdd struct {
 	PublicKey   string        `help:"File with the public key in PEM, RSA of 2048 bits. Default: generate a key pair, and print the private key once." type:"existingfile"`
 	Delete      bool          `name:"may-delete-library" help:"Let the application delete a person's whole library, as its consent page then says. Without it, the call \"delete user\" ends only the application's own access."`
 	Own         bool          `help:"Read only files that the same application pushed."`
+	Sandbox     bool          `help:"For trying things out: an application may skip the pages and get a library with sample data that nobody signs in to."`
 	Purpose     string        `help:"Purpose, in the application's own words to the person."`
 	Terms       string        `help:"Terms of use: an https URL, or @FILE with plain text."`
 	Privacy     string        `help:"Privacy statement: an https URL, or @FILE with plain text."`
@@ -45,10 +47,12 @@ type contractAdd struct {
 
 // Help is what --help adds.
 func (contractAdd) Help() string {
-	return `Example:
+	return `Examples:
 
   carrel contract add --application ID --access write --redirect-uri https://clinic.example.org/back \
       --purpose "We put your lab results in your library." --out write-contract.pem
+  carrel contract add --application ID --access read --redirect-uri https://music.example.org/back \
+      --collected-only --services 5/19/406 --period 1y --out read-contract.pem
 
 The server stores the public key only: the private key is in the file, or printed, this once.`
 }
@@ -58,10 +62,14 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	k := library.Contract{
 		ID: wire.ContractID(c.ID), Application: wire.ApplicationID(c.Application), Access: library.Write,
 		RedirectURIs: c.RedirectURI, Purpose: c.Purpose, GrantFor: c.GrantFor, DeletesLibrary: c.Delete,
+		Sandbox: c.Sandbox,
 	}
 	if c.Access == "read" {
 		k.Access = library.Read
 		k.Scope = library.Scope{Raw: true, Mapped: !c.Own, Own: c.Own}
+	}
+	if err := c.scopeFlags.apply(&k); err != nil {
+		return err
 	}
 	if c.Valid != 0 {
 		k.ExpiresAt = time.Now().Add(c.Valid)

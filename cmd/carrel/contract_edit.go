@@ -19,6 +19,7 @@ import (
 
 type contractEdit struct {
 	stores
+	scopeFlags
 	ID          string         `arg:"" help:"Contract id."`
 	RedirectURI []string       `help:"Redirect URI of the application, in place of all that are registered; repeat for more." sep:"none"`
 	Purpose     *string        `help:"Purpose, in the application's own words to the person."`
@@ -33,6 +34,7 @@ type contractEdit struct {
 	Access      string         `help:"What the application may do: read or write. Ends consents." enum:",read,write" default:""`
 	Own         *bool          `help:"Read only files that the same application pushed. Ends consents." negatable:""`
 	Delete      *bool          `name:"may-delete-library" help:"Let the application delete a person's whole library. Ends consents." negatable:""`
+	Sandbox     *bool          `help:"For trying things out: an application may skip the pages and get a library with sample data that nobody signs in to." negatable:""`
 	Yes         bool           `help:"Do it although people have to be asked again. Without it, the command says how many."`
 	JSON        bool           `help:"Print JSON."`
 
@@ -48,7 +50,7 @@ func (contractEdit) Help() string {
   carrel contract edit ID --new-key --out new.pem --old-key-for 336h
 
 Texts, redirect URIs, lifetimes and keys can be changed without asking anybody again. What the contract allows
-(--access, --own, --may-delete-library) cannot: people have allowed what it was. Their consents count again if the
+(--access, --own, --services, --period, --collected-only, --may-delete-library) cannot: people have allowed what it was. Their consents count again if the
 contract allows the same again.
 
 With a new key, requests count that are signed with either one, until the old key ends. An application reads files with
@@ -135,6 +137,9 @@ func (c *contractEdit) edit(k library.Contract, now time.Time) (library.Contract
 	if c.Delete != nil {
 		k.DeletesLibrary = *c.Delete
 	}
+	if c.Sandbox != nil {
+		k.Sandbox = *c.Sandbox
+	}
 	switch {
 	case c.Access == "read" && k.Access != library.Read:
 		k.Access, k.Scope = library.Read, library.Scope{Raw: true, Mapped: true}
@@ -146,8 +151,11 @@ func (c *contractEdit) edit(k library.Contract, now time.Time) (library.Contract
 	}
 	if c.Own != nil {
 		k.Scope.Own, k.Scope.Mapped = *c.Own, !*c.Own
+		if *c.Own {
+			k.Scope.Raw, k.Scope.ServiceGroups, k.Scope.TimeRanges = true, nil, nil
+		}
 	}
-	return k, nil
+	return k, c.scopeFlags.apply(&k)
 }
 
 // setKey gives the contract another key, or its old one another end. It returns the private key if it generates one.
@@ -274,7 +282,7 @@ func (c *contractEdit) changes() (names []string) {
 		"redirect URIs": c.RedirectURI != nil, "purpose": c.Purpose != nil, "terms": c.Terms != nil,
 		"privacy statement": c.Privacy != nil, "lifetime of consents": c.GrantFor != nil, "expiry": c.Valid != nil,
 		"key": c.NewKey || c.PublicKey != "", "end of the old key": c.OldKeyFor != nil, "access": c.Access != "",
-		"scope": c.Own != nil, "right to delete": c.Delete != nil, "quota": c.Quota != nil,
+		"scope": c.Own != nil || c.scopeFlags.given(), "sandbox": c.Sandbox != nil, "right to delete": c.Delete != nil, "quota": c.Quota != nil,
 		"quota of files": c.QuotaFiles != nil,
 	}
 	for name, yes := range given {

@@ -15,21 +15,24 @@ import (
 
 // contractView is the JSON of a contract.
 type contractView struct {
-	ID           wire.ContractID    `json:"contractId"`
-	Application  wire.ApplicationID `json:"applicationId"`
-	Access       string             `json:"access"`
-	Own          bool               `json:"own,omitempty"`
-	RedirectURIs []string           `json:"redirectUris"`
-	Purpose      string             `json:"purpose,omitempty"`
-	Terms        string             `json:"terms,omitempty"`
-	Privacy      string             `json:"privacy,omitempty"`
-	Deletes      bool               `json:"deletesLibrary,omitempty"`
-	PublicKey    string             `json:"publicKey"`
-	OldPublicKey string             `json:"oldPublicKey,omitempty"`
-	OldKeyUntil  *time.Time         `json:"oldKeyUntil,omitempty"`
-	PrivateKey   string             `json:"privateKey,omitempty"`
-	GrantFor     string             `json:"grantFor,omitempty"`
-	Expires      time.Time          `json:"expires"`
+	ID          wire.ContractID    `json:"contractId"`
+	Application wire.ApplicationID `json:"applicationId"`
+	Access      string             `json:"access"`
+	Own         bool               `json:"own,omitempty"`
+	// Scope is what a contract that reads may see.
+	Scope        *library.Scope `json:"scope,omitempty"`
+	Sandbox      bool           `json:"sandbox,omitempty"`
+	RedirectURIs []string       `json:"redirectUris"`
+	Purpose      string         `json:"purpose,omitempty"`
+	Terms        string         `json:"terms,omitempty"`
+	Privacy      string         `json:"privacy,omitempty"`
+	Deletes      bool           `json:"deletesLibrary,omitempty"`
+	PublicKey    string         `json:"publicKey"`
+	OldPublicKey string         `json:"oldPublicKey,omitempty"`
+	OldKeyUntil  *time.Time     `json:"oldKeyUntil,omitempty"`
+	PrivateKey   string         `json:"privateKey,omitempty"`
+	GrantFor     string         `json:"grantFor,omitempty"`
+	Expires      time.Time      `json:"expires"`
 	// Disabled is when the contract or its application was disabled, whichever was first.
 	Disabled *time.Time `json:"disabled,omitempty"`
 	State    string     `json:"state"`
@@ -42,10 +45,10 @@ func contractOf(c library.Client) contractView {
 	k, now := c.Contract, time.Now()
 	v := contractView{ID: k.ID, Application: k.Application, Access: "write", Own: k.Scope.Own,
 		RedirectURIs: k.RedirectURIs, Purpose: k.Purpose, Terms: k.Terms, Privacy: k.Privacy,
-		Deletes: k.DeletesLibrary, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt),
+		Deletes: k.DeletesLibrary, Sandbox: k.Sandbox, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt),
 		quotaView: quotaOf(k.Quota)}
 	if k.Access == library.Read {
-		v.Access = "read"
+		v.Access, v.Scope = "read", &k.Scope
 	}
 	if k.GrantFor != 0 {
 		v.GrantFor = k.GrantFor.String()
@@ -101,8 +104,15 @@ func printContracts(list []library.Client) error {
 func printContract(c library.Client, used *library.Used) error {
 	v := contractOf(c)
 	allows := v.Access
-	if v.Own {
+	switch {
+	case v.Own:
 		allows += " what the same application pushed"
+	case v.Scope != nil && v.Scope.Raw && v.Scope.Mapped:
+		allows += " what applications have pushed, and data of services"
+	case v.Scope != nil && v.Scope.Raw:
+		allows += " what applications have pushed"
+	case v.Scope != nil:
+		allows += " data of services"
 	}
 	if v.Deletes {
 		allows += ", and delete a person's whole library"
@@ -115,6 +125,8 @@ func printContract(c library.Client, used *library.Used) error {
 		{"application", fmt.Sprintf("%s (%s)", v.Application, c.Application.Name)},
 		{"state", v.sentence},
 		{"may", allows},
+		{"services", servicesText(c.Contract.Scope)},
+		{"period", periodText(c.Contract.Scope)},
 		{"redirect URIs", strings.Join(v.RedirectURIs, " ")},
 		{"purpose", v.Purpose},
 		{"terms", v.Terms},
@@ -122,6 +134,9 @@ func printContract(c library.Client, used *library.Used) error {
 		{"consents last", v.GrantFor},
 		{"expires", v.Expires.Format(time.DateOnly)},
 		{"key", fingerprint(v.PublicKey)},
+	}
+	if v.Sandbox {
+		details = append(details, detail{"sandbox", "applications may skip the pages, for libraries with sample data"})
 	}
 	if v.OldKeyUntil != nil {
 		details = append(details, detail{"old key", fmt.Sprintf("%s, until %s", fingerprint(v.OldPublicKey),

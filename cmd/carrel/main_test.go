@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	// With the race detector, each process waits for a second before it exits, so that races in
 	// goroutines that outlive main are reported. The commands of the tests are too many for that.
 	_ = os.Setenv(raceVar, strings.TrimSpace(os.Getenv(raceVar)+" atexit_sleep_ms=0"))
-	testscript.Main(withDatabases{m}, map[string]func(){"carrel": main})
+	testscript.Main(withDatabases{m}, map[string]func(){"carrel": main, flakyCommand: flakyMain})
 }
 
 // withDatabases runs the tests with the databases of package testenv.
@@ -64,8 +64,14 @@ type process struct {
 // startServe starts a server and waits until it answers.
 func startServe(t testing.TB, address string, args ...string) *process {
 	t.Helper()
+	return startCommand(t, "carrel", address, append([]string{"serve", "--listen", address}, args...)...)
+}
+
+// startCommand starts a command that is a server, and waits until it answers.
+func startCommand(t testing.TB, command, address string, args ...string) *process {
+	t.Helper()
 	p := &process{url: "http://" + address, log: &bytes.Buffer{}}
-	p.cmd = carrel(context.WithoutCancel(t.Context()), append([]string{"serve", "--listen", address}, args...)...)
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), command, args...)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

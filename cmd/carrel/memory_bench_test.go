@@ -105,7 +105,7 @@ func atOnce(b *testing.B, n int, f func(int) error) {
 }
 
 // peakMemory returns the peak resident memory of the process, in MiB.
-func peakMemory(b *testing.B, p *process) float64 {
+func peakMemory(b testing.TB, p *process) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

@@ -51,6 +51,7 @@ type serveCmd struct {
 	DeliveryTimeout     time.Duration `help:"Time limit of an attempt to deliver to a provider; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
 	DeliveryRetry       time.Duration `help:"Time until a failed attempt is repeated, about; it doubles up to 15 minutes." default:"5s" env:"CARREL_DELIVERY_RETRY"`
 	DeliveryKeep        time.Duration `help:"How long delivery of a resource is attempted." default:"24h" env:"CARREL_DELIVERY_KEEP"`
+	SampleDataDelay     time.Duration `help:"How long each file of sample data takes, as if its source were slow." default:"0s" env:"CARREL_SAMPLE_DATA_DELAY"`
 	LogFormat           string        `help:"Format of the log: text or json." enum:"text,json" default:"text" env:"CARREL_LOG_FORMAT"`
 }
 
@@ -96,8 +97,8 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		CloudTokensOnce: c.CloudTokensOnce,
 		NoNewLibraries:  c.Closed, BehindProxy: c.BehindProxy, Log: log,
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
-		Catalogue: c.Catalogue,
-		Quotas:    c.quotas(), ApplicationPercent: c.ApplicationQuota.percent,
+		Catalogue: c.Catalogue, SampleDataDelay: c.SampleDataDelay,
+		Quotas: c.quotas(), ApplicationPercent: c.ApplicationQuota.percent,
 		ApplicationFiles: c.ApplicationFiles == nil, FreeSpaceReserve: c.reserve(),
 		Deliveries: delivery.QueueConfig{
 			AttemptTimeout: c.DeliveryTimeout, FirstRetry: c.DeliveryRetry, Lifetime: c.DeliveryKeep,

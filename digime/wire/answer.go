@@ -155,6 +155,20 @@ type ContractDetails struct {
 	PartnerID                        string             `json:"partnerId"`
 	// Type is the form of Certificate: "json" or "x509".
 	Type string `json:"type"`
+	// Scope is what a read contract may see; nil for a write contract.
+	Scope *ContractScope `json:"scope,omitempty"`
+}
+
+// ContractScope is what a read contract may see of a library. Not every server says it.
+type ContractScope struct {
+	// Raw files are those that applications have pushed, with Own only those of the same application. Mapped files come
+	// from services.
+	Raw    bool `json:"raw"`
+	Own    bool `json:"own,omitempty"`
+	Mapped bool `json:"mapped"`
+	// ServiceGroups and TimeRanges bound what sessions read of mapped files; empty for no bound.
+	ServiceGroups []ServiceGroup `json:"serviceGroups,omitempty"`
+	TimeRanges    []TimeRange    `json:"timeRanges,omitempty"`
 }
 
 // ApplicationDetails is the application in [ContractDetails].

@@ -194,6 +194,7 @@ var errorsOf = map[string][]*wire.Error{
 	"expiredToken":         {expiredToken("")},
 	"invalidClient":        {invalidClient("")},
 	"insufficientScope":    {insufficientScope()},
+	"scopeOutOfBounds":     {scopeOutOfBounds("")},
 	"badBearer":            {badBearer("")},
 	"replayedNonce":        {replayedNonce("")},
 	"bodyTooSlow":          {bodyTooSlow()},

@@ -60,6 +60,12 @@ func bodyTooSlow() *wire.Error {
 		Message: "Parameter validation errors: the body came too slowly"}
 }
 
+// scopeOutOfBounds says that a session asks for more than its contract allows. The status is the one that clients know.
+func scopeOutOfBounds(what string) *wire.Error {
+	return &wire.Error{Code: wire.CodeScopeOutOfBounds, Status: http.StatusBadRequest,
+		Message: "The scope goes beyond the contract's: " + what}
+}
+
 // notFound says that there is no such thing, or that it is someone else's.
 func notFound(what string) *wire.Error {
 	return &wire.Error{Code: wire.CodeNotFound, Status: http.StatusNotFound, Message: what + " not found"}

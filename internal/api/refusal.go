@@ -61,6 +61,8 @@ func refusalError(r *library.Refusal) *wire.Error {
 		return invalidRedirectURI(r.Subject)
 	case library.RefusedParameter:
 		return wire.Validation(r.Subject)
+	case library.RefusedScope:
+		return scopeOutOfBounds(r.Subject)
 	case library.RefusedUnknown:
 		return notFound(r.Subject)
 	case library.RefusedSize:

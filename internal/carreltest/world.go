@@ -144,7 +144,7 @@ func New(t testing.TB, options ...Option) *World {
 		now, c.PublicURL+returnPath)
 	w.Queue = w.NewQueue(c.Deliveries)
 	w.Fetches = fetch.New(w.Store, w.Connections, library.NewCollector(w.Files, w.Consents),
-		samplesource.Source{Now: now, Speed: c.SampleDataSpeed}, now, c.Fetches, c.Log)
+		samplesource.Source{Now: now, Delay: c.SampleDataDelay}, now, c.Fetches, c.Log)
 	return w
 }
 

@@ -127,17 +127,14 @@ func (c *Catalogue) Source(id int) (delivery.Source, error) {
 }
 
 // SampleSource returns a source to be connected with a set of sample data, as [delivery.SampleCatalogue] requires.
-// Without a set it is the one called default, for a source that has nothing but sample data. The errors are those of
-// Get.
-func (c *Catalogue) SampleSource(id int, set string) (delivery.Source, error) {
+// The errors are those of Get.
+func (c *Catalogue) SampleSource(id int, q delivery.SampleQuery) (delivery.Source, error) {
 	s, err := c.Get(id)
 	if err != nil {
 		return delivery.Source{}, err
 	}
-	if set == "" && s.Status == wire.SampleDataOnly {
-		set = "default"
-	}
-	if _, has := sampledata.Find(s.SampleData, set); !has || !s.Pull || !s.HasSampleData() {
+	set, ok := s.sampleSet(q)
+	if !ok {
 		return delivery.Source{}, fmt.Errorf("source %d has no such sample data: %w", id, ErrNotFound)
 	}
 	source := s.toDelivery()
@@ -148,10 +145,11 @@ func (c *Catalogue) SampleSource(id int, set string) (delivery.Source, error) {
 
 // Offers reports whether a person can connect a source for the purpose, to send to it or to collect from
 // it, and with the sample data set if one is named. Without a source it reports whether that is so of
-// any. It is false for a source of a list that is not available now.
-func (c *Catalogue) Offers(source int, push bool, sample string) bool {
+// any. What is collected must come from a source of the scope. It is false for a source of a list that is
+// not available now.
+func (c *Catalogue) Offers(source int, push bool, sample string, scope library.SourcesScope) bool {
 	offers := func(s *Source) bool {
-		if push && !s.Push || !push && !s.Pull {
+		if push && !s.Push || !push && (!s.Pull || !s.Matches(scope.DataTypes, scope.OrganizationType)) {
 			return false
 		}
 		if sample != "" {

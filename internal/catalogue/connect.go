@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
 // ConnectQuery selects sources for the page on which a person chooses what to connect.
@@ -20,6 +22,9 @@ type ConnectQuery struct {
 	OrganizationType string
 	// Samples adds sources that can only be connected with sample data.
 	Samples bool
+	// Sample, if it is not nil, selects the sources that can be connected with sample data by
+	// this query instead. Its scope counts beside the fields above.
+	Sample *delivery.SampleQuery
 	// Offset and Limit select the page; a limit of 0 means [wire.DefaultLimit].
 	Offset, Limit int
 }
@@ -39,11 +44,7 @@ func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, 
 		p = textPattern{{word: "\x00"}} // no name has a text without letters and digits
 	}
 	x := c.currentIndex()
-	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool {
-		return (q.Push && e.Push || !q.Push && e.Pull) &&
-			(e.Connectable() || q.Samples && e.HasSampleData()) &&
-			e.Matches(q.DataTypes, q.OrganizationType)
-	})
+	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool { return q.Selects(&e.Source) })
 	if total == 0 && x.listErr != nil {
 		return nil, 0, x.listErr
 	}
@@ -51,6 +52,43 @@ func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, 
 		found = append(found, e.Source)
 	}
 	return found, total, nil
+}
+
+// Selects reports whether the query selects a source, whatever its text is.
+func (q ConnectQuery) Selects(s *Source) bool {
+	if !s.Matches(q.DataTypes, q.OrganizationType) {
+		return false
+	}
+	if q.Sample != nil {
+		return s.choosable(*q.Sample)
+	}
+	return (q.Push && s.Push || !q.Push && s.Pull) && (s.Connectable() || q.Samples && s.HasSampleData())
+}
+
+// sampleSet returns the set of sample data that a source is connected with by a query; ok is
+// false if it cannot be.
+func (s *Source) sampleSet(q delivery.SampleQuery) (set string, ok bool) {
+	if set = q.Set; set == "" && s.Status == wire.SampleDataOnly {
+		set = "default"
+	}
+	_, has := sampledata.Find(s.SampleData, set)
+	return set, has && s.Pull && s.HasSampleData() && s.Matches(q.Scope.DataTypes, q.Scope.OrganizationType)
+}
+
+// choosable reports whether a person can choose the source by a query.
+func (s *Source) choosable(q delivery.SampleQuery) bool {
+	_, ok := s.sampleSet(q)
+	return ok && (q.OnlySamples || s.Status != wire.SampleDataOnly)
+}
+
+// HasSampleSources reports whether a person can choose a source by the query. A list
+// that is not available now has none: those are of providers. It implements [delivery.SampleCatalogue].
+func (c *Catalogue) HasSampleSources(q delivery.SampleQuery) (bool, error) {
+	_, total, err := c.ListConnectable(ConnectQuery{Sample: &q, Limit: 1})
+	if errors.Is(err, ErrListUnavailable) {
+		return false, nil
+	}
+	return total > 0, err
 }
 
 // HasPushSources reports whether a person can connect a source to which data can be sent, or

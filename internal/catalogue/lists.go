@@ -12,6 +12,20 @@ func (c *Catalogue) Categories(q wire.ListRequest) wire.CategoriesAnswer {
 	return wire.CategoriesAnswer{Data: selectByID(c.file.categories, q, id, pruneCategory)}
 }
 
+// ServiceGroupName returns the name of a group of services, which is a category; empty for an
+// unknown one.
+func (c *Catalogue) ServiceGroupName(id int) string {
+	for _, k := range c.file.categories {
+		if k.ID == id {
+			return k.Name
+		}
+	}
+	return ""
+}
+
+// ServiceName returns the name of a service; empty for an unknown one.
+func (c *Catalogue) ServiceName(id int) string { return c.file.services[id].Name }
+
 // Countries returns the countries that a query selects.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
 	id := func(k wire.Country) int { return k.ID }

@@ -11,15 +11,24 @@ import (
 
 // ConnectionQuery is what the address of an authorization request asks to connect.
 type ConnectionQuery struct {
-	// Push asks for a provider to send to. It counts under a contract that writes.
+	// Push asks for a provider to send to. It counts under a contract that writes. Otherwise the request is to collect
+	// from a source, which counts under a contract that reads from sources.
 	Push bool
-	// Source is the provider that the person has chosen; 0 before they have.
+	// Source is the source that the person has chosen, or that the application names; 0 before one is chosen.
 	Source int
 	// Sample is the set of sample data to connect the source with; empty if the request names none.
 	Sample string
+	// OnlySamples lets the person choose a source, too, that has nothing but sample data.
+	OnlySamples bool
+	// Scope narrows the sources to collect from.
+	Scope library.SourcesScope
 	// AccountHandle names the account that a request of kind reauthorize is to connect
 	// again.
 	AccountHandle string
+}
+
+func (q ConnectionQuery) sampleQuery() SampleQuery {
+	return SampleQuery{Set: q.Sample, OnlySamples: q.OnlySamples, Scope: q.Scope}
 }
 
 // ConnectionStep is what remains to be connected before a request can be answered.
@@ -50,10 +59,10 @@ type Target struct {
 //	user-reauth         nothing
 //	reauthorize         the account that the reference names; nothing if that is the account
 //	                    that stands for the person
-//	onboard             sample data, if the query asks for that and the contract reads from sources;
-//	                    a request for consent connects that with the person's yes
 //	authorize, onboard  a provider, if the query asks for one, the contract writes, and there
-//	                    is any provider to choose
+//	                    is any provider to choose; otherwise a source to collect from, if the
+//	                    contract reads from sources, and there is any to choose. A request for
+//	                    consent connects sample data with the person's yes, onboard before that
 //
 // and nothing once an account has been connected for the request. It changes nothing. It
 // returns ErrNotFound if the reference names no account of the person's at the application.
@@ -74,20 +83,20 @@ func (c *Connections) ConnectionStep(
 	case library.ReauthorizeRequest:
 		return c.reconnectStep(ctx, s, r, q)
 	case library.AuthorizeRequest, library.OnboardRequest:
-		if source, err := c.FindSample(r, q); err == nil && r.Kind == library.OnboardRequest {
-			target := Target{Source: q.Source}
-			return ConnectionStep{Required: true, Sample: true, Target: target, Provider: source.Name}, nil
-		} else if err != nil && !errors.Is(err, library.ErrNotFound) {
-			return ConnectionStep{}, err
+		if q.Push {
+			return c.connectStep(r, q)
 		}
-		return c.connectStep(r, q)
+		return c.pullStep(r, q)
 	}
 	return ConnectionStep{}, nil
 }
 
-// AsksForProvider reports whether a request asks the person for a provider to send to. Where
-// there is no provider at all, it does not.
-func (c *Connections) AsksForProvider(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
+// AsksForSource reports whether a request asks the person for a provider to send to, or for a
+// source to collect from. Where there is none at all, it does not.
+func (c *Connections) AsksForSource(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
+	if samples, ok := c.samplesFor(r, q); ok {
+		return samples.HasSampleSources(q.sampleQuery())
+	}
 	if !q.Push || r.Client.Contract.Access != library.Write {
 		return false, nil
 	}
@@ -117,7 +126,7 @@ func (c *Connections) reconnectStep(
 }
 
 func (c *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
-	if asks, err := c.AsksForProvider(r, q); err != nil || !asks {
+	if asks, err := c.AsksForSource(r, q); err != nil || !asks {
 		return ConnectionStep{}, err
 	}
 	if q.Source == 0 {

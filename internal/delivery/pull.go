@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,25 +24,67 @@ func (s Source) Origin() string {
 
 // SampleCatalogue has the sources that can be connected with sample data.
 type SampleCatalogue interface {
-	// SampleSource finds a source for a set of sample data. An empty set means the one called default, of a source that
-	// has sample data only. It returns ErrNotFound if there is none.
-	SampleSource(id int, set string) (Source, error)
+	// SampleSource finds a source for a set of sample data. It returns ErrNotFound if there is none in the scope of the
+	// query, and ErrListUnavailable as [Catalogue] does.
+	SampleSource(id int, q SampleQuery) (Source, error)
+	// HasSampleSources reports whether there is any source that a person can choose by the query.
+	HasSampleSources(q SampleQuery) (bool, error)
+}
+
+// SampleQuery selects sources that can be connected with sample data.
+type SampleQuery struct {
+	// Set is the set of sample data. If it is empty it is the one called default, of sources that have nothing but
+	// sample data.
+	Set string
+	// OnlySamples lets people choose sources, too, that have nothing but sample data. One that the application names is
+	// connected without that.
+	OnlySamples bool
+	// Scope narrows the sources.
+	Scope library.SourcesScope
 }
 
 // FindSample returns the source that a request asks to be connected with sample data. It returns ErrNotFound if the
 // request asks for none, or is not under a contract that reads from sources.
 func (c *Connections) FindSample(r *library.PendingRequest, q ConnectionQuery) (Source, error) {
-	contract := r.Client.Contract
-	samples, ok := c.catalogue.(SampleCatalogue)
-	if !ok || q.Push || q.Source == 0 || contract.Access != library.Read || !contract.Scope.Mapped ||
-		r.Kind != library.AuthorizeRequest && r.Kind != library.OnboardRequest {
+	samples, ok := c.samplesFor(r, q)
+	if !ok || q.Source == 0 {
 		return Source{}, fmt.Errorf("the request asks for no sample data: %w", library.ErrNotFound)
 	}
-	source, err := samples.SampleSource(q.Source, q.Sample)
+	source, err := samples.SampleSource(q.Source, q.sampleQuery())
 	if err != nil {
 		return Source{}, fmt.Errorf("find sample data: %w", err)
 	}
 	return source, nil
+}
+
+// samplesFor returns the catalogue of sample data; ok is false unless the request is one that collects, under a
+// contract that reads from sources.
+func (c *Connections) samplesFor(r *library.PendingRequest, q ConnectionQuery) (samples SampleCatalogue, ok bool) {
+	contract := r.Client.Contract
+	if q.Push || contract.Access != library.Read || !contract.Scope.Mapped ||
+		r.Kind != library.AuthorizeRequest && r.Kind != library.OnboardRequest {
+		return nil, false
+	}
+	samples, ok = c.catalogue.(SampleCatalogue)
+	return samples, ok
+}
+
+// pullStep finds what remains to be connected before a request that collects can be answered.
+func (c *Connections) pullStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
+	source, err := c.FindSample(r, q)
+	switch {
+	case err == nil && r.Kind == library.AuthorizeRequest:
+		return ConnectionStep{}, nil // it is connected with the person's yes
+	case err == nil:
+		target := Target{Source: q.Source}
+		return ConnectionStep{Required: true, Sample: true, Target: target, Provider: source.Name}, nil
+	case !errors.Is(err, library.ErrNotFound) && !errors.Is(err, ErrListUnavailable):
+		return ConnectionStep{}, err
+	}
+	if asks, err := c.AsksForSource(r, q); err != nil || !asks {
+		return ConnectionStep{}, err
+	}
+	return ConnectionStep{Required: true, Unavailable: q.Source != 0}, nil
 }
 
 // ConnectSample connects an account with sample data for a request, and returns it. It is pending until the person

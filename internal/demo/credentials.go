@@ -122,6 +122,7 @@ func register(
 			Purpose:      purposes[kind],
 			Terms:        terms,
 			Privacy:      terms,
+			Sandbox:      true,
 		}
 		if kind == ReadContract {
 			k.Access, k.Scope = library.Read, library.Scope{Raw: true, Mapped: true}

@@ -60,6 +60,9 @@ type Answer struct {
 	Outcome Outcome
 	// By is the login of the browser that answered; empty if nobody was signed in.
 	By LoginID
+	// Sources is what the choice of a source was narrowed to. It is stored with the session of the request, if the
+	// answer gives that a grant.
+	Sources SourcesScope
 }
 
 // Outcome is what a request was answered with: one of these, or the [CallbackCode] of a refusal.
@@ -98,7 +101,7 @@ type AuthRequestStore interface {
 	//   - adds the account, unless the library has one at the application, and shows that if it
 	//     was hidden;
 	//   - adds the code, bound to the grant;
-	//   - gives the request's session, if it has one, the grant and the seal;
+	//   - gives the request's session, if it has one, the grant, the seal and the scope of sources;
 	//   - gives the account at a provider that is connected for the request, if there is one, to
 	//     the grant, so that it is no longer pending; if the grant has an account at the same
 	//     source already, that one gets the new access and takes the other's place;
@@ -118,7 +121,7 @@ type AuthRequestStore interface {
 	// ErrUsed if the request was answered before.
 	Deny(ctx context.Context, h seal.Hash, at time.Time, a Answer, e Event) error
 	// CloseAuthRequest marks a request answered, and how, that leads to no new grant. It gives the
-	// request's session the grant and the seal, and the account at a provider that is connected
+	// request's session the grant, the seal and the answer's scope of sources, and the account at a provider that is connected
 	// for the request, if it is pending, to the grant, as Allow does. If the grant is empty it
 	// removes that account, as Deny does. It returns ErrUsed if the request was answered before, and ErrNotFound
 	// if the grant has been revoked.
@@ -232,7 +235,7 @@ func (c *Consents) addRequest(
 	if len(req.Claims.State) > maxState {
 		return nil, InvalidParameter("state is too long")
 	}
-	if err := checkOptions(options); err != nil {
+	if err := checkOptions(options, req.Contract, c.now()); err != nil {
 		return nil, err
 	}
 	code, key := seal.NewSecret(), seal.NewSecret()
@@ -299,6 +302,8 @@ type PendingRequest struct {
 	Client Client
 	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
+	// Sources is what the browser's address narrows the choice of a source to.
+	Sources SourcesScope
 
 	issuer string // see ConsentConfig
 	code   seal.Secret

@@ -324,9 +324,10 @@ func (l *libraryCheck) checkUsage(ctx context.Context) error {
 	return nil
 }
 
-// checkKey checks the binding of the library, and that there is a way to open it.
+// checkKey checks the binding of the library, and that there is a way to open it: its locks, unless it is a sandbox.
 func (l *libraryCheck) checkKey(ctx context.Context) error {
-	switch library, err := l.Store.GetLibrary(ctx, l.id); {
+	library, err := l.Store.GetLibrary(ctx, l.id)
+	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
 		l.add("its row does not parse: %v", err)
@@ -334,9 +335,14 @@ func (l *libraryCheck) checkKey(ctx context.Context) error {
 		l.add("its id and public key are not those that this server has stored")
 	}
 	for _, kind := range []LockKind{LockPassword, LockRecovery} {
-		if _, err := l.Store.GetLock(ctx, l.id, kind); errors.Is(err, ErrNotFound) {
+		_, err := l.Store.GetLock(ctx, l.id, kind)
+		switch {
+		case err == nil && library.Sandbox:
+			l.add("it has a lock for a %s, and is said to be a sandbox, which has none", kind)
+		case err == nil, errors.Is(err, ErrNotFound) && library.Sandbox:
+		case errors.Is(err, ErrNotFound):
 			l.add("the lock of its %s is gone", kind)
-		} else if err != nil {
+		default:
 			return err
 		}
 	}

@@ -228,6 +228,21 @@ func TestRegister(t *testing.T) {
 			k.ID, k.PublicKey = "c2",
 				string(wire.MarshalPrivateKey(carreltest.Key(0)))
 		},
+		"bounds of services, and reads none": func(k *library.Contract) {
+			k.ID, k.Scope = "c2", library.Scope{Raw: true, TimeRanges: []wire.TimeRange{{Last: "1y"}}}
+		},
+		"a group that is no number": func(k *library.Contract) {
+			k.ID, k.Scope = "c2", library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{{ID: -1}}}
+		},
+		"a period that is none": func(k *library.Contract) {
+			k.ID, k.Scope = "c2", library.Scope{Mapped: true, TimeRanges: []wire.TimeRange{{Last: "1 c"}}}
+		},
+		"an empty period": func(k *library.Contract) {
+			k.ID, k.Scope = "c2", library.Scope{Mapped: true, TimeRanges: []wire.TimeRange{{}}}
+		},
+		"a period that ends before it begins": func(k *library.Contract) {
+			k.ID, k.Scope = "c2", library.Scope{Mapped: true, TimeRanges: []wire.TimeRange{{From: 2, To: 1}}}
+		},
 		"an unknown application": func(k *library.Contract) { k.ID, k.Application = "c2", "app2" },
 	} {
 		k := good

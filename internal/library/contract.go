@@ -40,6 +40,9 @@ type Contract struct {
 	// DeletesLibrary says that the operator lets the application delete a person's whole library.
 	// Any other application can only end its own access.
 	DeletesLibrary bool
+	// Sandbox says that the contract is for trying things out: a request under it may make a library of its own, with
+	// sample data, that nobody signs in to. See [People.UseSandbox]. It is no part of what a person allows.
+	Sandbox bool
 	// GrantFor is how long a grant lasts; zero for the server's default.
 	GrantFor  time.Duration
 	CreatedAt time.Time

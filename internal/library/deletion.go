@@ -49,8 +49,12 @@ const rememberDeleted = 10 * time.Minute
 
 // DeleteForBearer deletes what the bearer's application has of the person: everything that the person
 // has allowed it. Only under a contract with the right to delete the library it shuts the library,
-// which the person can then reopen, or deletes it if no wait is configured.
+// which the person can then reopen, or deletes it if no wait is configured. A sandbox is deleted at once: nobody signs
+// in to it.
 func (p *People) DeleteForBearer(ctx context.Context, b *Bearer, c *Consents) error {
+	if b.Library.Sandbox {
+		return p.delete(ctx, b.Library.ID)
+	}
 	if !b.Client.Contract.DeletesLibrary {
 		return c.Leave(ctx, b)
 	}

@@ -24,6 +24,8 @@ type Library struct {
 	// Binding binds ID and PublicKey under the master keyring: see [Integrity]. It is empty in a
 	// library that an older program has made and that has not been adopted.
 	Binding []byte
+	// Sandbox says that nobody signs in to the library: only tokens open it. See [People.UseSandbox].
+	Sandbox bool
 }
 
 // Shut reports whether the library is waiting to be deleted.
@@ -49,7 +51,7 @@ type Lock struct {
 
 // LibraryStore stores libraries and their locks.
 type LibraryStore interface {
-	// AddLibrary adds a library, its locks, its first login and its first event. It returns
+	// AddLibrary adds a library, its locks, its first login, unless that has no id, and its first event. It returns
 	// ErrExists if the e-mail address, compared byte by byte, has a library.
 	AddLibrary(ctx context.Context, l Library, locks []Lock, login Login, e Event) error
 	// FindLibrary finds a library by its e-mail address.
@@ -84,4 +86,7 @@ type LibraryStore interface {
 	WasDeleted(ctx context.Context, token seal.Hash, now time.Time) (bool, error)
 	// ListShut lists the libraries whose DeleteAt is at or before due.
 	ListShut(ctx context.Context, due time.Time) ([]ID, error)
+	// ListUnopenable lists up to limit sandboxes, oldest first, that were made at or before a time and have no lock,
+	// and no token of a grant in force that is valid at now.
+	ListUnopenable(ctx context.Context, before, now time.Time, limit int) ([]ID, error)
 }

@@ -27,6 +27,8 @@ const (
 	RefusedParameter RefusalKind = "parameter"
 	// RefusedUnknown: there is no such thing, or it is somebody else's. The subject names it.
 	RefusedUnknown RefusalKind = "not found"
+	// RefusedScope: a session asks for more than its contract allows. The subject is what is too much.
+	RefusedScope RefusalKind = "scope"
 	// RefusedSize: the content is larger than the limit.
 	RefusedSize RefusalKind = "size"
 )
@@ -95,6 +97,9 @@ func InvalidRedirectURI(uri string) *Refusal {
 func InvalidParameter(what string) *Refusal {
 	return &Refusal{Kind: RefusedParameter, Subject: what}
 }
+
+// ScopeOutOfBounds refuses session options that go beyond the contract.
+func ScopeOutOfBounds(what string) *Refusal { return &Refusal{Kind: RefusedScope, Subject: what} }
 
 // Unknown refuses a call that names a thing that is not there, or is somebody else's.
 func Unknown(what string) *Refusal { return &Refusal{Kind: RefusedUnknown, Subject: what} }

@@ -109,6 +109,9 @@ func checkContract(k *Contract) error {
 	if k.Access == Read && !k.Scope.Raw && !k.Scope.Mapped {
 		k.Scope.Raw, k.Scope.Mapped = true, true
 	}
+	if err := k.Scope.check(); err != nil {
+		return err
+	}
 	if _, err := wire.ParsePublicKey([]byte(k.PublicKey)); err != nil {
 		return err
 	}

@@ -24,6 +24,15 @@ type Scope struct {
 	TimeRanges    []wire.TimeRange    `json:"timeRanges,omitempty"`
 }
 
+// onWire returns the scope as its application may know it; nil for one that is empty.
+func (s Scope) onWire() *wire.ContractScope {
+	if !s.Raw && !s.Mapped {
+		return nil
+	}
+	return &wire.ContractScope{Raw: s.Raw, Own: s.Own, Mapped: s.Mapped, ServiceGroups: s.ServiceGroups,
+		TimeRanges: s.TimeRanges}
+}
+
 // sessionScope is what a session may read: what its contract allows and the session asks for.
 type sessionScope struct {
 	contract Scope

@@ -21,8 +21,11 @@ type Session struct {
 	// private key is sealed to it. It is empty for a write contract.
 	PublicKey seal.PublicKey
 	// Seal is the library's private key, sealed for the session's secret.
-	Seal      seal.Sealed
-	Options   wire.SessionOptions
+	Seal    seal.Sealed
+	Options wire.SessionOptions
+	// Sources is to which sources the person's choice was narrowed when they agreed. It is empty for a session without
+	// an authorization request.
+	Sources   SourcesScope
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -55,8 +58,8 @@ func (c *Consents) newSession(req *SignedRequest, key seal.Secret, options wire.
 	return session, nil
 }
 
-// checkOptions refuses session options that are malformed.
-func checkOptions(o wire.SessionOptions) error {
+// checkOptions refuses session options that are malformed, or that go beyond what the contract allows.
+func checkOptions(o wire.SessionOptions, contract Contract, now time.Time) error {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encode session options: %w", err)
@@ -77,7 +80,7 @@ func checkOptions(o wire.SessionOptions) error {
 			return InvalidParameter("scope.criteria.last")
 		}
 	}
-	return nil
+	return contract.Scope.checkBounds(o.Scope, now)
 }
 
 // StartSession starts a session of the bearer's.
@@ -85,7 +88,7 @@ func (c *Consents) StartSession(ctx context.Context, b *Bearer, options wire.Ses
 	if err := b.Require(Read); err != nil {
 		return wire.Session{}, err
 	}
-	if err := checkOptions(options); err != nil {
+	if err := checkOptions(options, b.Client.Contract, c.now()); err != nil {
 		return wire.Session{}, err
 	}
 	token := seal.SecretOf(b.request.Claims.AccessToken)

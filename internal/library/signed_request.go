@@ -172,6 +172,7 @@ func (req *SignedRequest) ContractDetails() wire.ContractDetails {
 		ExpirationDate:                   wire.MillisOf(c.ExpiresAt),
 		PartnerID:                        req.Application.PartnerID,
 		Type:                             "json",
+		Scope:                            c.Scope.onWire(),
 	}
 }
 

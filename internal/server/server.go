@@ -92,8 +92,10 @@ type Config struct {
 	Deliveries delivery.QueueConfig
 	// Fetches has the limits of fetches from sources.
 	Fetches fetch.Config
-	// SampleDataSpeed divides the delays of sample data; zero means 1.
-	SampleDataSpeed float64
+	// Sources are what people's accounts are fetched from; nil for sample data.
+	Sources fetch.Sources
+	// SampleDataDelay is how long each file of sample data takes, except in a set that has delays of its own.
+	SampleDataDelay time.Duration
 	// IdleTimeout is how long a request may make no progress; zero for [httpserve.DefaultIdleTimeout].
 	IdleTimeout time.Duration
 	// MaxConnections and MaxConnectionsPerAddress bound the connections; zero for defaults that depend on how many
@@ -233,8 +235,11 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		c.PublicURL+web.ProviderReturnPath,
 	)
 	s.Deliveries = delivery.NewQueue(db, s.Connections, s.Clients, networks.set, c.Now, c.Deliveries, c.Log)
-	s.Fetches = fetch.New(db, s.Connections, library.NewCollector(s.Files, s.Consents),
-		samplesource.Source{Now: c.Now, Speed: c.SampleDataSpeed}, c.Now, c.Fetches, c.Log)
+	if c.Sources == nil {
+		c.Sources = samplesource.Source{Now: c.Now, Delay: c.SampleDataDelay}
+	}
+	s.Fetches = fetch.New(db, s.Connections, library.NewCollector(s.Files, s.Consents), c.Sources, c.Now, c.Fetches,
+		c.Log)
 	s.Storages = storage.New(db, disk, s.Consents, integrity, c.Now,
 		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize, Space: space})
 	s.sweeping = library.Sweeping{People: s.People, Sweeper: db, Files: db, Blobs: disk,
@@ -385,6 +390,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	every(eraseInterval, "remove contents of storages", s.Storages.RemoveContents)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
+	every(sweepInterval, "delete sandboxes", s.People.DeleteSandboxes)
 	every(sweepInterval, "end accounts without a grant", s.Connections.EndUngranted)
 	every(revokeInterval, "revoke tokens", func(ctx context.Context) error {
 		return s.Connections.RevokeTokens(ctx, s.config.Log)

@@ -161,7 +161,7 @@ func (db *DB) CloseAuthRequest(
 		if err := db.closeConnection(ctx, q, h, request.AccountID, grant); err != nil {
 			return err
 		}
-		return giveSessionGrant(ctx, q, request, grant, sessionSeal)
+		return giveSessionGrant(ctx, q, request, grant, sessionSeal, a.Sources)
 	})
 }
 

@@ -62,6 +62,7 @@ func (db *DB) AddContract(ctx context.Context, contract library.Contract) error 
 			OldKeyExpiresAt: toMillis(contract.OldKeyExpiresAt),
 			QuotaFiles:      query.Number(contract.Quota.Files),
 			QuotaBytes:      query.Number(contract.Quota.Bytes),
+			Sandbox:         query.Flag(contract.Sandbox),
 		})
 	})
 }
@@ -162,6 +163,7 @@ func toContract(row query.Contract) (library.Contract, error) {
 		DisabledAt:  fromMillis(row.DisabledAt),
 
 		DeletesLibrary:  bool(row.DeletesLibrary),
+		Sandbox:         bool(row.Sandbox),
 		OldPublicKey:    row.OldPublicKey,
 		OldKeyExpiresAt: fromMillis(row.OldKeyExpiresAt),
 		Quota:           library.QuotaOverride{Files: int64(row.QuotaFiles), Bytes: int64(row.QuotaBytes)},

@@ -83,6 +83,7 @@ func (db *DB) UpdateContract(ctx context.Context, was, contract library.Contract
 			OldKeyExpiresAt: toMillis(contract.OldKeyExpiresAt),
 			QuotaFiles:      query.Number(contract.Quota.Files),
 			QuotaBytes:      query.Number(contract.Quota.Bytes),
+			Sandbox:         query.Flag(contract.Sandbox),
 		})
 	})
 }

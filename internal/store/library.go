@@ -23,6 +23,7 @@ func (db *DB) AddLibrary(
 			CodeMadeAt: toMillis(l.CodeMadeAt),
 			DeleteAt:   toMillis(l.DeleteAt),
 			Binding:    l.Binding,
+			Sandbox:    query.Flag(l.Sandbox),
 		})
 		if err != nil {
 			return err
@@ -30,7 +31,7 @@ func (db *DB) AddLibrary(
 		if err := db.addFirstEvent(ctx, q, e); err != nil {
 			return err
 		}
-		if err := setLocks(ctx, q, locks...); err != nil {
+		if err := setLocks(ctx, q, locks...); err != nil || login.ID == "" {
 			return err
 		}
 		return addLogin(ctx, q, login)
@@ -182,6 +183,12 @@ func (db *DB) ListShut(ctx context.Context, due time.Time) ([]library.ID, error)
 	return ids, wrap("list shut libraries", err)
 }
 
+// ListUnopenable implements [library.LibraryStore].
+func (db *DB) ListUnopenable(ctx context.Context, before, now time.Time, limit int) ([]library.ID, error) {
+	ids, err := db.reader.ListUnopenable(ctx, toMillis(before), toMillis(now), clamp(limit))
+	return ids, wrap("list sandboxes that nothing opens", err)
+}
+
 func toLibrary(row query.Library) (library.Library, error) {
 	key, err := seal.ParsePublicKey(row.PublicKey)
 	if err != nil {
@@ -196,5 +203,6 @@ func toLibrary(row query.Library) (library.Library, error) {
 		CodeMadeAt: fromMillis(row.CodeMadeAt),
 		DeleteAt:   fromMillis(row.DeleteAt),
 		Binding:    row.Binding,
+		Sandbox:    bool(row.Sandbox),
 	}, nil
 }

@@ -87,6 +87,7 @@ func newUI(c Config) *ui.UI {
 	}
 	return ui.New(ui.Config{
 		Operator: c.Operator, PublicURL: c.PublicURL, Zone: c.Zone, Now: c.Now, Log: c.Log,
+		Services:  c.Catalogue,
 		Templates: []fs.FS{signin.Templates, onboarding.Templates, account.Templates, reference.Templates},
 	})
 }
@@ -101,7 +102,7 @@ type route struct {
 func routes(u *ui.UI, c Config) []route {
 	signIn := signin.New(u, c.People)
 	onboardingPages := onboarding.New(u, signIn, onboarding.Services{
-		Consents: c.Consents, Connections: c.Connections, Fetches: c.Fetches, Catalogue: c.Catalogue,
+		People: c.People, Consents: c.Consents, Connections: c.Connections, Fetches: c.Fetches, Catalogue: c.Catalogue,
 		DeleteWait: c.DeleteWait,
 	})
 	accountPages := account.New(u, signIn.Logins, account.Services{

@@ -16,8 +16,8 @@ import (
 // Source fetches the set of sample data that an account was connected with.
 type Source struct {
 	Now func() time.Time
-	// Speed divides the delays of the sets: 2 is twice as fast. Zero means 1.
-	Speed float64
+	// Delay is how long each file takes, except in a set that has delays of its own.
+	Delay time.Duration
 }
 
 // Fetch implements [fetch.Sources]. The position is the key of the last file.
@@ -69,9 +69,10 @@ func (s Source) Fetch(
 	return nil
 }
 
+// wait waits until a file comes that has a delay of its own, or none.
 func (s Source) wait(ctx context.Context, delay time.Duration) error {
-	if s.Speed > 0 {
-		delay = time.Duration(float64(delay) / s.Speed)
+	if delay == 0 {
+		delay = s.Delay
 	}
 	if delay <= 0 {
 		return ctx.Err()

@@ -62,6 +62,7 @@ func (f *Fixture) AnyContract(a library.Application, access library.Access) libr
 		RedirectURIs: []string{"https://diary.example/back?a=1", "digime-ca-x://auth"},
 		Scope: library.Scope{Raw: true, Own: true, Filter: &wire.MetadataFilter{
 			MIMEType: []string{"application/json"}, Tags: []string{"50%_off"}}},
+		Sandbox:   true,
 		Purpose:   "To show you your glucose.",
 		Terms:     "Be kind.",
 		Privacy:   "https://diary.example/privacy",

@@ -1,6 +1,7 @@
 package librarytest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -64,6 +65,7 @@ func TestLibraries(t *testing.T, open func(t *testing.T) Store) {
 		_, err = f.GetLock(Ctx, id, library.LockPassword)
 		WantErr(t, "lock", err, library.ErrNotFound)
 	})
+	t.Run("has sandboxes", testSandboxes(open))
 	t.Run("replaces locks", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, other := f.AnyPerson(), f.AnyPerson()
@@ -226,6 +228,62 @@ func testDelete(open func(t *testing.T) Store) func(t *testing.T) {
 		// The address is free again.
 		l := library.Library{ID: library.ID(AnyID()), Email: p.Email, PublicKey: p.PublicKey, CreatedAt: Now}
 		Must(t, f.AddLibrary(Ctx, l, nil, anyLogin(l.ID), AnyEvent(l.ID)))
+	}
+}
+
+// testSandboxes tests that the libraries are listed that nobody signs in to and no token opens.
+func testSandboxes(open func(t *testing.T) Store) func(t *testing.T) {
+	return func(t *testing.T) {
+		f := NewFixture(t, open)
+		c := f.AnyClient(library.Read)
+		add := func(at time.Time, sandbox bool, locks ...library.LockKind) Person {
+			l := library.Library{ID: library.ID(AnyID()), Email: "sandbox " + AnyID(), PublicKey: anyKey(t),
+				CreatedAt: at, CodeSaved: true, CodeMadeAt: at, Binding: []byte(AnyID()), Sandbox: sandbox}
+			var all []library.Lock
+			for _, kind := range locks {
+				all = append(all, anyLock(l.ID, kind))
+			}
+			Must(t, f.AddLibrary(Ctx, l, all, library.Login{}, AnyEvent(l.ID)))
+			sameLibrary(t, Value(f.GetLibrary(Ctx, l.ID))(t), l)
+			return Person{Library: l}
+		}
+		tokens := func(p Person, expiresAt time.Time) library.Grant {
+			l, _ := f.AnyRequest(c)
+			a := NewApproval(p, c, l, Now)
+			g, _, err := f.Allow(Ctx, a)
+			Must(t, err)
+			access, refresh := anyToken(g.ID, library.UseAccess), anyToken(g.ID, library.UseRefresh)
+			access.ExpiresAt, refresh.ExpiresAt = Later(time.Minute), expiresAt
+			Must(t, f.RedeemAuthCode(Ctx, a.Code.Hash, Now, []library.Token{access, refresh}))
+			return g
+		}
+		add(Now, false) // a person's, whatever opens it
+		add(Now, true, library.LockPassword)
+		add(Now, true, library.LockRecovery)
+		never, young := add(Now, true), add(Later(2*time.Minute), true)
+		live, expired, revoked := add(Later(time.Millisecond), true), add(Later(time.Second), true), add(Later(2*time.Second), true)
+		tokens(live, Later(24*time.Hour))
+		tokens(expired, Later(time.Hour))
+		g := tokens(revoked, Later(24*time.Hour))
+		Must(t, f.RevokeGrant(Ctx, revoked.ID, g.ID, Now, AnyEvent(revoked.ID)))
+		for _, tt := range []struct {
+			before, now time.Time
+			limit       int
+			want        []library.ID
+		}{
+			{Later(time.Minute), Later(time.Hour - time.Second), 9, []library.ID{never.ID, revoked.ID}},
+			{Later(time.Minute), Later(time.Hour), 9, []library.ID{never.ID, expired.ID, revoked.ID}},
+			{Later(time.Minute), Later(time.Hour), 2, []library.ID{never.ID, expired.ID}},
+			{Later(time.Second), Later(time.Hour), 9, []library.ID{never.ID, expired.ID}},
+			{Later(time.Hour), Later(25 * time.Hour), 9,
+				[]library.ID{never.ID, live.ID, expired.ID, revoked.ID, young.ID}},
+			{Later(-time.Second), Later(time.Hour), 9, nil},
+		} {
+			got := Value(f.ListUnopenable(Ctx, tt.before, tt.now, tt.limit))(t)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("made until %s, at %s: %v, want %v", tt.before, tt.now, got, tt.want)
+			}
+		}
 	}
 }
 

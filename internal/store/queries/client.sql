@@ -5,8 +5,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
     grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at,
-    quota_files, quota_bytes)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
+    quota_files, quota_bytes, sandbox)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19);
 
 -- name: GetClient :one
 SELECT sqlc.embed(applications), sqlc.embed(contracts)
@@ -51,5 +51,5 @@ UPDATE contracts SET access = sqlc.arg(access), public_key = sqlc.arg(public_key
     terms = sqlc.arg(terms), privacy = sqlc.arg(privacy), grant_for = sqlc.arg(grant_for),
     expires_at = sqlc.arg(expires_at), deletes_library = sqlc.arg(deletes_library),
     old_public_key = sqlc.arg(old_public_key), old_key_expires_at = sqlc.arg(old_key_expires_at),
-    quota_files = sqlc.arg(quota_files), quota_bytes = sqlc.arg(quota_bytes)
+    sandbox = sqlc.arg(sandbox), quota_files = sqlc.arg(quota_files), quota_bytes = sqlc.arg(quota_bytes)
 WHERE id = sqlc.arg(id);

@@ -1,6 +1,6 @@
 -- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding, sandbox)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: AddChain :exec
 INSERT INTO chains (library_id, events, hash, mac) VALUES ($1, 1, $2, $3);
@@ -24,6 +24,16 @@ UPDATE libraries SET delete_at = $2 WHERE id = $1;
 
 -- name: ListShut :many
 SELECT id FROM libraries WHERE delete_at <> 0 AND delete_at <= $1 ORDER BY delete_at, id;
+
+-- Lists the sandboxes that no token opens. A library with a lock is a person's, whatever its row says.
+-- name: ListUnopenable :many
+SELECT l.id FROM libraries l
+WHERE l.sandbox AND l.created_at <= sqlc.arg(before)
+    AND NOT EXISTS (SELECT 1 FROM locks k WHERE k.library_id = l.id)
+    AND NOT EXISTS (
+        SELECT 1 FROM grants g JOIN tokens t ON t.grant_id = g.id
+        WHERE g.library_id = l.id AND g.revoked_at = 0 AND (t.expires_at = 0 OR t.expires_at > sqlc.arg(now)))
+ORDER BY l.created_at, l.id LIMIT sqlc.arg(lim);
 
 -- name: SetRecoveryCodeMade :exec
 UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1;

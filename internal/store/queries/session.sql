@@ -1,12 +1,14 @@
 -- name: AddSession :exec
-INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
+    sources)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: GetSession :one
 SELECT * FROM sessions WHERE hash = $1;
 
 -- name: GiveSessionGrant :exec
-UPDATE sessions SET grant_id = $2, seal = $3 WHERE hash = $1;
+UPDATE sessions SET grant_id = sqlc.arg(grant_id), seal = sqlc.arg(seal), sources = sqlc.arg(sources)
+WHERE hash = sqlc.arg(hash);
 
 -- name: DeleteSessionsOfGrant :exec
 DELETE FROM sessions WHERE grant_id = $1;

@@ -142,7 +142,7 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 			cards = append(cards, appCard{ID: g.Grant.Application, App: app, Initials: ui.Initials(app),
 				Storage: storages[g.Grant.Application], Now: h.ui.Now(), application: g.Client.Application})
 		}
-		cards[i].Permissions = append(cards[i].Permissions, newGrantRow(t, g, connections, h.ui.Now()))
+		cards[i].Permissions = append(cards[i].Permissions, newGrantRow(h.ui.Permissions(t), g, connections, h.ui.Now()))
 	}
 	for i := range cards {
 		card := &cards[i]
@@ -173,7 +173,9 @@ func activeFirst(a, b bool) int {
 	return 0
 }
 
-func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.Connection, now time.Time) grantRow {
+func newGrantRow(
+	t ui.PermissionTexts, g library.GrantWithClient, connections []delivery.Connection, now time.Time,
+) grantRow {
 	grant, contract := g.Grant, g.Client.Contract
 	row := grantRow{
 		ID: grant.ID, Purpose: ui.CleanText(contract.Purpose),
@@ -189,12 +191,16 @@ func newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.
 	default:
 		row.State, row.IsActive = t.Text("grants.active"), true
 	}
+	var names []string
 	for _, c := range connections {
 		if row.IsActive && c.Grant == grant.ID {
-			row.Providers = append(row.Providers, c.Source.Name)
+			names = append(names, c.Source.Name)
+			if !c.Source.IsPull() {
+				row.Providers = append(row.Providers, c.Source.Name)
+			}
 		}
 	}
-	row.May = t.GrantSummary(contract, row.Providers)
+	row.May = t.OfGrant(contract, names)
 	return row
 }
 

@@ -12,10 +12,10 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
 )
 
-// authorizeQuery is what an application asks for in the address of a request, besides the code. Carrel collects
-// sample data only, so other parameters about collecting have to be well formed and no more.
+// authorizeQuery is what an application asks for in the address of a request, besides the code.
 type authorizeQuery struct {
 	// push reports that the application wants to send to a provider, and not to collect from a service.
 	push bool
@@ -23,10 +23,14 @@ type authorizeQuery struct {
 	service int
 	// sample is the sample data set to use in place of a person's data; empty for none.
 	sample string
+	// onlySamples lets the person choose sources, too, that have nothing but sample data.
+	onlySamples bool
+	// skipsPages asks to skip the pages, which only some contracts may: see sandbox.go.
+	skipsPages bool
 	// skipsFetch says that what is connected is not to be fetched from yet.
 	skipsFetch bool
 	// scope narrows the sources that can be chosen.
-	scope sourcesScope
+	scope library.SourcesScope
 	// accountRef is the handle of the account to connect again.
 	accountRef string
 	// storageRef is the handle of the storage that the application has made for the person; empty for none.
@@ -35,17 +39,20 @@ type authorizeQuery struct {
 
 // connectionQuery is what the address asks to connect.
 func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
-	return delivery.ConnectionQuery{Push: q.push, Source: q.service, Sample: q.sample, AccountHandle: q.accountRef}
+	return delivery.ConnectionQuery{Push: q.push, Source: q.service, Sample: q.sample, OnlySamples: q.onlySamples,
+		Scope: q.scope, AccountHandle: q.accountRef}
 }
 
-// sourcesScope is what an application has to send, and to which kind of organisation. An empty field allows all.
-type sourcesScope struct {
-	DataTypes        []string
-	OrganizationType string
+// sampleQuery is what the address asks for of sources that can be connected with sample data.
+func (q authorizeQuery) sampleQuery() *delivery.SampleQuery {
+	return &delivery.SampleQuery{Set: q.sample, OnlySamples: q.onlySamples, Scope: q.scope}
 }
 
 // maxSampleName bounds the name of a sample data set, in bytes.
 const maxSampleName = 200
+
+// maxSourcesScope bounds a scope of sources, in bytes of JSON: it is stored. All data types that there are take less.
+const maxSourcesScope = 4096
 
 // parseAuthorizeQuery refuses an address that no client makes: a person should not answer a question that was garbled
 // on the way.
@@ -74,6 +81,10 @@ func parseAuthorizeQuery(query url.Values) (authorizeQuery, error) {
 	)
 	parsed := authorizeQuery{push: query.Get("sourceType") == "push", accountRef: query.Get("accountRef"),
 		storageRef: query.Get("storageRef"), sample: query.Get("sampleDataSet")}
+	parsed.skipsPages = query.Get("sampleDataAutoOnboard") == "true"
+	// Who names a set wants sample data, unless the address says otherwise.
+	parsed.onlySamples = parsed.sample != "" && query.Get("includeSampleDataOnlySources") == "" ||
+		query.Get("includeSampleDataOnlySources") == "true"
 	parsed.skipsFetch = query.Get("triggerQuery") == "false"
 	parsed.service, _ = strconv.Atoi(query.Get("service"))
 	parsed.scope, _ = parseSourcesScope(query.Get("sourcesScope"))
@@ -81,7 +92,7 @@ func parseAuthorizeQuery(query url.Values) (authorizeQuery, error) {
 }
 
 // parseSourcesScope reads the JSON of a scope of sources. Some clients percent-encode it twice.
-func parseSourcesScope(s string) (_ sourcesScope, ok bool) {
+func parseSourcesScope(s string) (_ library.SourcesScope, ok bool) {
 	if decoded, err := url.PathUnescape(s); err == nil {
 		s = decoded
 	}
@@ -90,10 +101,10 @@ func parseSourcesScope(s string) (_ sourcesScope, ok bool) {
 		OrganizationType *string  `json:"organizationType"`
 	}
 	if !strings.HasPrefix(strings.TrimSpace(s), "{") || json.Unmarshal([]byte(s), &scope) != nil ||
-		slices.Contains(scope.DataType, "") {
-		return sourcesScope{}, false
+		slices.Contains(scope.DataType, "") || len(s) > maxSourcesScope {
+		return library.SourcesScope{}, false
 	}
-	parsed := sourcesScope{DataTypes: scope.DataType}
+	parsed := library.SourcesScope{DataTypes: scope.DataType}
 	if scope.OrganizationType != nil {
 		parsed.OrganizationType = *scope.OrganizationType
 	}

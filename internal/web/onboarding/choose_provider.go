@@ -15,7 +15,8 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// chooseProvider is the page where a person chooses the provider that an application may send to.
+// chooseProvider is the page where a person chooses the provider that an application may send to, or the source that it
+// collects from.
 type chooseProvider struct {
 	ui          *ui.UI
 	connections *delivery.Connections
@@ -25,16 +26,19 @@ type chooseProvider struct {
 // chooseProviderPage is the data of the page.
 type chooseProviderPage struct {
 	*ui.Page
-	App, What string
+	App string
+	// Lead says what the application wants. Others is the heading of the list, Missing and MissingText what to do if
+	// the person's is not in it.
+	Lead, Others, Missing, MissingText string
 	// Path is that of the request's address, and Query the rest of it, which the search form sends again.
 	Path   string
 	Query  []queryParameter
 	Search *ui.Field
 	// UsedBefore are the providers that the person has connected for this application, Found the others.
 	UsedBefore, Found []providerRow
-	// Count says how many were found.
-	Count string
-	Range string
+	// Count says how many were found; nobody is what it says if there is none to choose.
+	Count, nobody string
+	Range         string
 	// PreviousURL and NextURL are empty if there is no such page.
 	PreviousURL, NextURL string
 	// Error says why nothing can be chosen, or why the provider in the address cannot.
@@ -46,10 +50,12 @@ type chooseProviderPage struct {
 
 type queryParameter struct{ Name, Value string }
 
-// providerRow is a provider as a person sees it.
+// providerRow is a source as a person sees it.
 type providerRow struct {
 	ID          int
 	Name, Place string
+	// IsSample reports that its data is invented.
+	IsSample bool
 }
 
 const (
@@ -61,16 +67,31 @@ const (
 	minSearch = 2
 )
 
-// Show shows the search and the providers that it finds.
+// choiceTexts are the texts of the page for a purpose.
+type choiceTexts struct{ title, lead, search, others, missing, missingText, nobody string }
+
+var (
+	pushTexts = choiceTexts{"choose.h1.push", "choose.lead.push", "choose.search", "choose.others", "choose.missing",
+		"choose.missing_text", "choose.nobody"}
+	pullTexts = choiceTexts{"choose.h1.pull", "choose.lead.pull", "choose.search_pull", "choose.others_pull",
+		"choose.missing_pull", "choose.missing_pull_text", "choose.nobody_pull"}
+)
+
+// Show shows the search and the sources that it finds.
 func (c *chooseProvider) Show(
 	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow, step delivery.ConnectionStep,
 ) error {
-	t, query := ui.BrowserOf(r).Texts, r.URL.Query()
+	t, query, app := ui.BrowserOf(r).Texts, r.URL.Query(), flow.appName()
+	texts := pullTexts
+	if flow.query.push {
+		texts = pushTexts
+	}
 	page := &chooseProviderPage{
-		Page: c.ui.NewPage(r, t.Text("choose.h1.push")),
-		App:  flow.appName(), What: ui.NewDataTypes(flow.query.scope.DataTypes).In(t),
-		Path: flow.address.Path, RetryURL: flow.chooseURL(),
-		Search: &ui.Field{Name: "q", Label: t.Text("choose.search"), Value: ui.CleanText(query.Get("q"))},
+		Page: c.ui.NewPage(r, t.Text(texts.title)), App: app,
+		Lead:   t.Text(texts.lead, "app", app, "what", ui.NewDataTypes(flow.query.scope.DataTypes).In(t)),
+		Others: t.Text(texts.others), Missing: t.Text(texts.missing), MissingText: t.Text(texts.missingText),
+		nobody: t.Text(texts.nobody, "app", app), Path: flow.address.Path, RetryURL: flow.chooseURL(),
+		Search: &ui.Field{Name: "q", Label: t.Text(texts.search), Value: ui.CleanText(query.Get("q"))},
 	}
 	page.Form = &ui.Form{Fields: []*ui.Field{page.Search}}
 	flow.decorate(w, page.Page)
@@ -80,7 +101,7 @@ func (c *chooseProvider) Show(
 		page.Query = append(page.Query, queryParameter{name, parameters.Get(name)})
 	}
 	if step.Unavailable {
-		page.Error, page.IsError = t.Text("choose.error.gone", "service", c.providerName(t, flow.query.service)), true
+		page.Error, page.IsError = t.Text("choose.error.gone", "service", c.sourceName(t, flow.query)), true
 	}
 	err := c.search(r, in, flow, page, ui.ParsePageNumber(query.Get("page")))
 	switch {
@@ -97,15 +118,21 @@ func (c *chooseProvider) Show(
 	return c.ui.Render(w, http.StatusOK, "choose-provider", page)
 }
 
-// search finds the providers that can be chosen, and puts those of one page into the page.
+// choice selects the sources that can be chosen.
+func (q authorizeQuery) choice(text string) catalogue.ConnectQuery {
+	choice := catalogue.ConnectQuery{Push: q.push, DataTypes: q.scope.DataTypes,
+		OrganizationType: q.scope.OrganizationType, Text: text, Limit: providersPerPage}
+	if !q.push {
+		choice.Sample = q.sampleQuery()
+	}
+	return choice
+}
+
+// search finds the sources that can be chosen, and puts those of one page into the page.
 func (c *chooseProvider) search(
 	r *http.Request, in *library.SignedIn, flow *requestFlow, page *chooseProviderPage, number int,
 ) error {
-	scope := flow.query.scope
-	choice := catalogue.ConnectQuery{
-		Push: true, DataTypes: scope.DataTypes, OrganizationType: scope.OrganizationType,
-		Text: page.Search.Value, Limit: providersPerPage,
-	}
+	choice := flow.query.choice(page.Search.Value)
 	if letters := utf8.RuneCountInString(choice.Text); letters < minSearch {
 		all := choice
 		all.Text, all.Limit = "", 1
@@ -139,7 +166,7 @@ func (c *chooseProvider) search(
 	}
 	for _, source := range found {
 		if !slices.ContainsFunc(page.UsedBefore, func(row providerRow) bool { return row.ID == source.ID }) {
-			page.Found = append(page.Found, newProviderRow(page.Texts, source))
+			page.Found = append(page.Found, newProviderRow(page.Texts, source, flow.query.push))
 		}
 	}
 	page.count(choice.Text, total)
@@ -151,7 +178,7 @@ func (c *chooseProvider) search(
 func (p *chooseProviderPage) count(search string, total int) {
 	switch {
 	case search == "" && total == 0:
-		p.Count = p.Texts.Text("choose.nobody", "app", p.App)
+		p.Count = p.nobody
 	case search == "":
 	case total == 0:
 		p.Count = p.Texts.Text("choose.none", "q", search)
@@ -181,7 +208,7 @@ func (p *chooseProviderPage) paginate(flow *requestFlow, number, last, offset, s
 	}
 }
 
-// findUsedBefore finds the providers that the person has connected for the same application and can choose again.
+// findUsedBefore finds the sources that the person has connected for the same application and can choose again.
 func (c *chooseProvider) findUsedBefore(
 	r *http.Request, in *library.SignedIn, flow *requestFlow, page *chooseProviderPage,
 ) error {
@@ -189,21 +216,24 @@ func (c *chooseProvider) findUsedBefore(
 	if err != nil {
 		return err
 	}
-	scope := flow.query.scope
+	choice := flow.query.choice("")
 	for _, a := range accounts {
 		source, err := c.catalogue.Get(a.Source.ID)
-		if err != nil || !source.Connectable() || !source.Push ||
-			!source.Matches(scope.DataTypes, scope.OrganizationType) {
+		if err != nil || a.Source.IsPull() == flow.query.push || !choice.Selects(&source) {
 			continue // it cannot be chosen now
 		}
-		page.UsedBefore = append(page.UsedBefore, newProviderRow(page.Texts, source))
+		page.UsedBefore = append(page.UsedBefore, newProviderRow(page.Texts, source, flow.query.push))
 	}
 	return nil
 }
 
-// newProviderRow describes a provider: its name, what it is, and where.
-func newProviderRow(t *ui.Texts, source catalogue.Source) providerRow {
+// newProviderRow describes a source: its name, what it is, and where. What is collected is sample data, as long as
+// there is no other.
+func newProviderRow(t *ui.Texts, source catalogue.Source, push bool) providerRow {
 	kind := ui.CleanText(source.Service.Name)
+	if strings.HasPrefix(source.Name, source.Service.Name) {
+		kind = "" // a service with one source
+	}
 	if key, ok := organizationKeys[source.OrganizationType]; ok {
 		kind = t.Text(key)
 	}
@@ -213,18 +243,19 @@ func newProviderRow(t *ui.Texts, source catalogue.Source) providerRow {
 			place = append(place, part)
 		}
 	}
-	return providerRow{ID: source.ID, Name: ui.CleanText(source.TitleIn(t.Code)), Place: strings.Join(place, ", ")}
+	return providerRow{ID: source.ID, Name: ui.CleanText(source.TitleIn(t.Code)), Place: strings.Join(place, ", "),
+		IsSample: !push}
 }
 
-// providerName is the name of a provider that cannot be chosen.
-func (c *chooseProvider) providerName(t *ui.Texts, id int) string {
-	if source, err := c.catalogue.Get(id); err == nil && source.Push {
+// sourceName is the name of a source that cannot be chosen.
+func (c *chooseProvider) sourceName(t *ui.Texts, q authorizeQuery) string {
+	if source, err := c.catalogue.Get(q.service); err == nil && (q.push && source.Push || !q.push && source.Pull) {
 		return ui.CleanText(source.TitleIn(t.Code))
 	}
 	return t.Text("choose.unnamed")
 }
 
-// Post puts the chosen provider into the address of the request.
+// Post puts the chosen source into the address of the request.
 func (c *chooseProvider) Post(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
 	source, err := strconv.Atoi(r.PostForm.Get("service"))
 	if err != nil || source <= 0 {

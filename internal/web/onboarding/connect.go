@@ -5,16 +5,18 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// A request may need an account at a provider before it can be answered: if the application asks to send
-// (sourceType=push) under a contract that writes, or to connect an account again. The person then goes through these
-// states:
+// A request may need an account before it can be answered: if the application asks to send (sourceType=push) under a
+// contract that writes, or to collect (sourceType=pull) under one that reads from sources, or to connect an account
+// again. The person then goes through these states:
 //
-//	no provider chosen      ──> choose one: the address then has it, as service
+//	no source chosen        ──> choose one: the address then has it, as service
+//	chosen, to collect from ──> the consent, or "connect?": there is only sample data yet, for which nobody goes away
 //	it cannot be connected  ──> choose another
 //	chosen                  ──> "you are going to …" ──POST──> the provider
 //	back, confirmed         ──> connected
@@ -63,6 +65,24 @@ func isChosen(s delivery.ConnectionStep) bool { return s.Target != delivery.Targ
 
 // isReconnect reports whether an account is to be connected again.
 func isReconnect(s delivery.ConnectionStep) bool { return s.Target.Account != "" }
+
+// otherSourceURL is where to choose another source to collect from; empty if there is no choice.
+func otherSourceURL(connections *delivery.Connections, flow *requestFlow) string {
+	query := flow.query.connectionQuery()
+	query.Source = 0
+	if asks, err := connections.AsksForSource(flow.request, query); err != nil || !asks {
+		return ""
+	}
+	return flow.chooseURL()
+}
+
+// sourceTitle is the name of a source in a language.
+func sourceTitle(all *catalogue.Catalogue, t *ui.Texts, source delivery.Source) string {
+	if listed, err := all.Get(source.ID); err == nil {
+		return ui.CleanText(listed.TitleIn(t.Code))
+	}
+	return ui.CleanText(source.Name)
+}
 
 // connectionsOf returns the accounts that a person has connected for the request's application.
 func connectionsOf(

@@ -47,6 +47,8 @@ type consentPage struct {
 	Account wire.AccountID
 	// Sample is the set of sample data that a yes connects; empty for none.
 	Sample string
+	// Source is the name of the source for that, and OtherURL where to choose another one; empty if there is no choice.
+	Source, OtherURL string
 	// Terms is what the form tells back: see [library.Shown].
 	Terms string
 }
@@ -69,7 +71,8 @@ func (c *consent) Show(
 		Terms:      request.Shown("").Terms,
 	}
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
-		page.Sample = sample.SampleSet
+		page.Sample, page.OtherURL = sample.SampleSet, otherSourceURL(c.connections, flow)
+		page.Source = sourceTitle(c.catalogue, t, sample)
 	}
 	provider := ""
 	if connected != nil && !connected.Source.IsPull() {
@@ -127,9 +130,9 @@ func (c *consent) permissions(
 	r *http.Request, in *library.SignedIn, flow *requestFlow, connected *delivery.Connection,
 ) (may, mayNot []string, err error) {
 	t := ui.BrowserOf(r).Texts
-	may, mayNot = t.Permissions(flow.request.Client.Contract)
+	may, mayNot = c.ui.Permissions(t).Of(flow.request.Client.Contract)
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
-		may = append([]string{t.Text("consent.may.sample", "provider", ui.CleanText(sample.Name))}, may...)
+		may = append([]string{t.Text("consent.may.sample", "provider", sourceTitle(c.catalogue, t, sample))}, may...)
 	} else if connected != nil {
 		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.
@@ -186,7 +189,7 @@ func (c *consent) notes(
 		if err != nil {
 			return nil, err
 		}
-		list := strings.Join(grantLines(t, granted, connections), "; ")
+		list := strings.Join(grantLines(c.ui.Permissions(t), granted, connections), "; ")
 		notes = append(notes, t.Text("consent.note.also", "app", app, "list", list))
 	}
 	if !client.Application.Checked {

@@ -21,6 +21,7 @@ var Templates embed.FS
 
 // Pages are the pages of an application's request.
 type Pages struct {
+	people      *library.People
 	consents    *library.Consents
 	connections *delivery.Connections
 	catalogue   *catalogue.Catalogue
@@ -40,6 +41,7 @@ type Pages struct {
 
 // Services are the parts of the domain that the pages use.
 type Services struct {
+	People      *library.People
 	Consents    *library.Consents
 	Connections *delivery.Connections
 	Fetches     *fetch.Fetcher
@@ -51,11 +53,12 @@ type Services struct {
 // New returns the pages of an application's request.
 func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 	app := &appReturn{ui: u, consents: services.Consents}
-	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections}
+	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections,
+		catalogue: services.Catalogue}
 	fetching := &fetches{ui: u, consents: services.Consents, fetcher: services.Fetches}
 	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{
-		consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
+		people: services.People, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
 		signin:  signIn,
 		connect: &connect{choose: choose, redirect: redirect},
 		consent: &consent{
@@ -111,7 +114,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, flow *requestFlow) 
 		return err
 	}
 	if in == nil {
-		return p.showSignedOut(w, r, flow)
+		return p.showNobody(w, r, flow)
 	}
 	if flow.request.IsForAnother(in) {
 		return wrongPerson(flow.request, in, library.ErrWrongPerson)
@@ -144,6 +147,18 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, flow *requestFlow) 
 	return p.consent.Show(w, r, in, flow, step.Connected)
 }
 
+// showNobody answers a request that skips the pages, while nobody is signed in. For any other it shows a page.
+func (p *Pages) showNobody(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
+	answer, err := p.skipsPages(r, flow)
+	switch {
+	case err != nil:
+		return err
+	case answer != nil:
+		return p.answerInSandbox(w, r, flow, answer)
+	}
+	return p.showSignedOut(w, r, flow)
+}
+
 // showSignedOut shows the page that the person has chosen: sign in, create or recover. Without a choice it is the page
 // for signing in if the person probably has a library, and otherwise the page for creating one.
 func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, flow *requestFlow) error {
@@ -172,7 +187,9 @@ func (p *Pages) signinFlow(flow *requestFlow) signin.Flow {
 	steps := 0
 	if flow.request.Kind != library.RevokeRequest {
 		steps = flowSteps
-		if asks, err := p.connections.AsksForProvider(flow.request, flow.query.connectionQuery()); asks || err != nil {
+		query := flow.query.connectionQuery()
+		asks, err := p.connections.AsksForSource(flow.request, query)
+		if _, chosen := p.connections.FindSample(flow.request, query); err != nil || asks && chosen != nil {
 			steps++
 		}
 	}

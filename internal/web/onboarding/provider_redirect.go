@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -19,6 +20,7 @@ type ProviderRedirect struct {
 	ui          *ui.UI
 	logins      *signin.Logins
 	connections *delivery.Connections
+	catalogue   *catalogue.Catalogue
 }
 
 // providerRedirectPage is what a person sees before they go to a provider, and when they have come back without
@@ -62,6 +64,8 @@ func (h *ProviderRedirect) Show(
 	}
 	if step.Sample {
 		title, page.IsSample = "provider.sample_h1", true
+		page.Provider = sourceTitle(h.catalogue, t, delivery.Source{ID: step.Target.Source, Name: step.Provider})
+		page.OtherURL = otherSourceURL(h.connections, flow)
 	} else if !page.IsAgain {
 		page.OtherURL = flow.chooseURL()
 	}

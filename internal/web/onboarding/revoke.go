@@ -74,13 +74,13 @@ func (h *revoke) permissions(
 	grants = slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
 		return g.Grant.Application != application || !g.Grant.Active(h.ui.Now())
 	})
-	return grantLines(ui.BrowserOf(r).Texts, grants, connections), nil
+	return grantLines(h.ui.Permissions(ui.BrowserOf(r).Texts), grants, connections), nil
 }
 
 // grantLines says in a line each what grants allow, and the providers that the application sends to by them. It says
 // nothing twice.
 func grantLines(
-	t *ui.Texts, grants []library.GrantWithClient, connections []delivery.Connection,
+	t ui.PermissionTexts, grants []library.GrantWithClient, connections []delivery.Connection,
 ) (lines []string) {
 	for _, g := range grants {
 		var providers []string
@@ -89,7 +89,7 @@ func grantLines(
 				providers = append(providers, c.Source.Name)
 			}
 		}
-		for _, line := range t.GrantSummary(g.Client.Contract, providers) {
+		for _, line := range t.OfGrant(g.Client.Contract, providers) {
 			if !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}

@@ -8,7 +8,7 @@ import (
 )
 
 // checkSource refuses a request that names a source, or a sample data set, which a person cannot connect here: the
-// answer to it would tell the application that it is connected. Where the person chooses a provider, they are told that
+// answer to it would tell the application that it is connected. Where the person chooses a source, they are told that
 // they cannot choose that one, and can choose another.
 func (p *Pages) checkSource(flow *requestFlow) error {
 	q := flow.query
@@ -16,14 +16,17 @@ func (p *Pages) checkSource(flow *requestFlow) error {
 		q.service == 0 && q.sample == "" {
 		return nil
 	}
-	if q.sample == "" {
-		if asks, err := p.connections.AsksForProvider(flow.request, q.connectionQuery()); asks || err != nil {
+	if q.sample == "" || !q.push {
+		if asks, err := p.connections.AsksForSource(flow.request, q.connectionQuery()); asks || err != nil {
 			return err
 		}
 	}
-	// Only a contract that writes can send.
-	if (!q.push || flow.request.Client.Contract.Access == library.Write) &&
-		p.catalogue.Offers(q.service, q.push, q.sample) {
+	// Only a contract that writes can send, and only one that reads collects.
+	access, scope := flow.request.Client.Contract.Access, q.scope
+	if access != library.Read {
+		scope = library.SourcesScope{}
+	}
+	if (!q.push || access == library.Write) && p.catalogue.Offers(q.service, q.push, q.sample, scope) {
 		return nil
 	}
 	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)

@@ -31,6 +31,8 @@ var (
 	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
 	// PageUnknownStorage is for a storage that has expired, or is somebody else's.
 	PageUnknownStorage = ErrorPage{"error.storage", http.StatusForbidden, library.CallbackInitializeCheckFail}
+	// PageSandboxLimit is for too many libraries to try things out with.
+	PageSandboxLimit = ErrorPage{"error.sandbox", http.StatusTooManyRequests, library.CallbackServerError}
 	// PageBadForm is for a form that was not sent from a page of this site, or is malformed or too large.
 	PageBadForm = ErrorPage{"error.form", http.StatusForbidden, ""}
 	// PageOtherLogin is for a form of a page that was shown to another login, and PageStaleForm for one whose browser

@@ -26,7 +26,7 @@ func ErrorPageKeys() []string {
 	var keys []string
 	for _, p := range []ErrorPage{
 		PageLinkExpired, PageLinkUsed, PageLinkUnknown, PageBadRequest, PageContractEnded, PageWrongPerson,
-		PageUnknownAccount, PageUnknownSource, PageBadForm, PageOtherLogin, PageStaleForm, PageBadFile,
+		PageUnknownAccount, PageUnknownSource, PageSandboxLimit, PageBadForm, PageOtherLogin, PageStaleForm, PageBadFile,
 		PageCookiesBlocked, PageNotFound, PageBusy, PageServerError,
 	} {
 		keys = append(keys, p.key)

@@ -8,28 +8,58 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Permissions says in plain words what a contract allows, and what it does not allow.
-func (t *Texts) Permissions(contract library.Contract) (may, mayNot []string) {
-	notChange := t.Text("consent.not.change")
+// PermissionTexts say in plain words what contracts allow.
+type PermissionTexts struct {
+	*Texts
+	names ServiceNames
+}
+
+// Permissions returns the texts for what contracts allow, in the language of t.
+func (u *UI) Permissions(t *Texts) PermissionTexts { return PermissionTexts{t, u.Services} }
+
+// Of says what a contract allows, and what it does not allow.
+func (p PermissionTexts) Of(contract library.Contract) (may, mayNot []string) {
+	notChange := p.Text("consent.not.change")
 	if contract.DeletesLibrary {
-		notChange = t.Text("consent.not.change_one")
+		notChange = p.Text("consent.not.change_one")
 	}
 	if contract.Access == library.Write {
-		return []string{t.Text("consent.may.write")},
-			[]string{t.Text("consent.not.read"), notChange, t.Text("consent.not.identity")}
+		return []string{p.Text("consent.may.write")},
+			[]string{p.Text("consent.not.read"), notChange, p.Text("consent.not.identity")}
 	}
-	if readsAll(contract.Scope) {
-		may = append(may, t.Text("consent.may.read_all"))
-	} else {
-		if contract.Scope.Raw && contract.Scope.Own {
-			may = append(may, t.Text("consent.may.read_own"))
-		}
-		if some := t.someFiles(contract.Scope); some != "" {
-			may = append(may, t.Text("consent.may.read_some", "scope", some))
-		}
-		mayNot = append(mayNot, t.Text("consent.not.others"))
+	may = p.reads(contract.Scope)
+	if !readsAll(contract.Scope) || isNarrowed(contract.Scope) {
+		mayNot = append(mayNot, p.Text("consent.not.others"))
 	}
-	return may, append(mayNot, notChange, t.Text("consent.not.identity"))
+	return may, append(mayNot, notChange, p.Text("consent.not.identity"))
+}
+
+// reads says what a contract with a scope may read.
+func (p PermissionTexts) reads(s library.Scope) (may []string) {
+	narrowed := isNarrowed(s)
+	switch {
+	case readsAll(s) && !narrowed:
+		return []string{p.Text("consent.may.read_all")}
+	case readsAll(s):
+		may = append(may, p.Text("consent.may.read_pushed"))
+	case s.Raw && s.Own:
+		may = append(may, p.Text("consent.may.read_own"))
+	}
+	if some := p.someFiles(s); some != "" {
+		may = append(may, p.Text("consent.may.read_some", "scope", some))
+	}
+	if narrowed {
+		services, periods := p.services(s)
+		if len(s.ServiceGroups) == 0 {
+			may = append(may, p.Text("consent.may.read_all_services"))
+		} else {
+			may = append(may, p.Text("consent.may.read_services", "scope", services))
+		}
+		if periods != "" {
+			may = append(may, p.Text("consent.may.read_dates", "periods", periods))
+		}
+	}
+	return may
 }
 
 // DeletesLibrary says that an application may delete the whole library, which the person can undo for the given time.
@@ -44,32 +74,50 @@ func (t *Texts) DeletesLibrary(wait time.Duration) string {
 	}
 }
 
-// PermissionSummary says in one line what a contract allows.
-func (t *Texts) PermissionSummary(contract library.Contract) string {
+// Summary says in one line what a contract allows.
+func (p PermissionTexts) Summary(contract library.Contract) string {
 	if contract.Access == library.Write {
-		return t.Text("grants.write")
-	}
-	if readsAll(contract.Scope) {
-		return t.Text("grants.read", "scope", t.Text("scope.all"))
+		return p.Text("grants.write")
 	}
 	var parts []string
-	if contract.Scope.Raw && contract.Scope.Own {
-		parts = append(parts, t.Text("scope.own"))
+	scope, narrowed := contract.Scope, isNarrowed(contract.Scope)
+	switch {
+	case readsAll(scope) && !narrowed:
+		return p.Text("grants.read", "scope", p.Text("scope.all"))
+	case readsAll(scope):
+		parts = append(parts, p.Text("scope.pushed"))
+	case scope.Raw && scope.Own:
+		parts = append(parts, p.Text("scope.own"))
 	}
-	if some := t.someFiles(contract.Scope); some != "" {
+	if some := p.someFiles(scope); some != "" {
 		parts = append(parts, some)
 	}
-	return t.Text("grants.read", "scope", strings.Join(parts, ", "))
+	if narrowed {
+		services, periods := p.services(scope)
+		if len(scope.ServiceGroups) > 0 {
+			services = p.Text("scope.from_services", "scope", services)
+		}
+		if periods != "" {
+			services = p.Text("scope.in_time", "scope", services, "periods", periods)
+		}
+		return p.Text("grants.read", "scope", strings.Join(append(parts, services), "; "))
+	}
+	return p.Text("grants.read", "scope", strings.Join(parts, ", "))
 }
 
-// GrantSummary says in a line each what a contract allows, and the providers that the application sends to by it.
-func (t *Texts) GrantSummary(contract library.Contract, providers []string) []string {
-	may := []string{t.PermissionSummary(contract)}
+// OfGrant says in a line each what a contract allows, and the providers that the application sends to by it, or the
+// sources that it collects from.
+func (p PermissionTexts) OfGrant(contract library.Contract, providers []string) []string {
+	may := []string{p.Summary(contract)}
 	if contract.DeletesLibrary {
-		may = append(may, t.Text("grants.delete"))
+		may = append(may, p.Text("grants.delete"))
+	}
+	key := "grants.push"
+	if contract.Access == library.Read {
+		key = "grants.collect"
 	}
 	for _, provider := range providers {
-		may = append(may, t.Text("grants.push", "provider", CleanText(provider)))
+		may = append(may, p.Text(key, "provider", CleanText(provider)))
 	}
 	return may
 }
@@ -83,13 +131,14 @@ func isEmptyFilter(f wire.MetadataFilter) bool {
 	return len(f.AppID)+len(f.ContractID)+len(f.MIMEType)+len(f.Reference)+len(f.Tags)+len(f.Accounts) == 0
 }
 
-// someFiles describes the files that a scope is narrowed to, and those of services; empty if it is not narrowed.
+// someFiles describes the pushed files that a scope is narrowed to, and those of services if it has no bounds for them;
+// empty if it has neither.
 func (t *Texts) someFiles(s library.Scope) string {
 	var parts []string
-	if s.Raw && !s.Own && s.Filter != nil { // an application knows the files that it pushed itself
+	if s.Raw && !s.Own && s.Filter != nil && !isEmptyFilter(*s.Filter) { // an application knows the files that it pushed itself
 		parts = append(parts, t.filteredFiles(*s.Filter))
 	}
-	if s.Mapped {
+	if s.Mapped && !isNarrowed(s) {
 		parts = append(parts, t.Text("scope.services"))
 	}
 	return strings.Join(parts, ", ")

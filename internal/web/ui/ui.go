@@ -18,6 +18,8 @@ type Config struct {
 	Zone *time.Location
 	// Templates are the folders of the pages' templates.
 	Templates []fs.FS
+	// Services has the names of services; nil for none.
+	Services ServiceNames
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -38,6 +40,9 @@ type UI struct {
 // New loads texts, static files and templates. It panics if one of them is malformed, and so does Render for the
 // template of a page: they are part of the program.
 func New(c Config) *UI {
+	if c.Services == nil {
+		c.Services = noNames{}
+	}
 	languages, static := LoadLanguages(), loadAssets()
 	return &UI{
 		Config:    c,

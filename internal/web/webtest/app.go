@@ -55,6 +55,9 @@ func SaysNothing(a *library.Application, c *library.Contract) {
 // DeletesLibrary lets the contract delete a person's whole library.
 func DeletesLibrary(_ *library.Application, c *library.Contract) { c.DeletesLibrary = true }
 
+// Sandbox lets requests under the contract skip the pages.
+func Sandbox(_ *library.Application, c *library.Contract) { c.Sandbox = true }
+
 // Register registers an application whose contract adds files, unless an option says otherwise.
 func (w *World) Register(name string, options ...Option) *App {
 	w.T.Helper()
@@ -94,6 +97,32 @@ func (w *World) addContract(a *carreltest.Application, k library.Contract) *App 
 		*registered = k
 	})
 	return &App{contract.Client, a, contract, w}
+}
+
+// Edit changes the contract, as the operator does.
+func (a *App) Edit(change func(*library.Contract)) {
+	a.w.T.Helper()
+	ctx, clients := a.w.T.Context(), a.w.Clients
+	was := carreltest.Must(clients.GetClientOfContract(ctx, a.Contract.ID))(a.w.T).Contract
+	k := was
+	change(&k)
+	if err := clients.UpdateContract(ctx, was, k); err != nil {
+		a.w.T.Fatal(err)
+	}
+}
+
+// DeletesUser makes the call "delete user" for the person of an access token.
+func (a *App) DeletesUser(accessToken string) {
+	a.w.T.Helper()
+	if err := a.w.People.DeleteForBearer(a.w.T.Context(), a.bearer(accessToken), a.w.Consents); err != nil {
+		a.w.T.Fatal(err)
+	}
+}
+
+// LibraryOf returns the library of the person of an access token.
+func (a *App) LibraryOf(accessToken string) library.Library {
+	a.w.T.Helper()
+	return a.bearer(accessToken).Library
 }
 
 // Disable ends the contract.
@@ -215,7 +244,7 @@ func (a *App) Connections(accessToken string) []wire.Account {
 	}
 	var list []wire.Account
 	for _, account := range all {
-		if account.Type == wire.AccountTypePush {
+		if account.Type == wire.AccountTypePush || account.Sample { // the other one stands for the person
 			list = append(list, account)
 		}
 	}

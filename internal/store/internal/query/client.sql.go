@@ -47,8 +47,8 @@ func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) 
 const addContract = `-- name: AddContract :exec
 INSERT INTO contracts (id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy,
     grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at,
-    quota_files, quota_bytes)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    quota_files, quota_bytes, sandbox)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 `
 
 type AddContractParams struct {
@@ -70,6 +70,7 @@ type AddContractParams struct {
 	OldKeyExpiresAt Number
 	QuotaFiles      Number
 	QuotaBytes      Number
+	Sandbox         Flag
 }
 
 func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error {
@@ -92,6 +93,7 @@ func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error 
 		arg.OldKeyExpiresAt,
 		arg.QuotaFiles,
 		arg.QuotaBytes,
+		arg.Sandbox,
 	)
 	return err
 }
@@ -144,7 +146,7 @@ func (q *Queries) GetApplication(ctx context.Context, id wire.ApplicationID) (Ap
 }
 
 const getClient = `-- name: GetClient :one
-SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, applications.quota_files, applications.quota_bytes, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at, contracts.quota_files, contracts.quota_bytes
+SELECT applications.id, applications.name, applications.partner_id, applications.about, applications.checked, applications.created_at, applications.disabled_at, applications.quota_files, applications.quota_bytes, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at, contracts.quota_files, contracts.quota_bytes, contracts.sandbox
 FROM contracts JOIN applications ON applications.id = contracts.application_id
 WHERE contracts.id = $1
 `
@@ -185,6 +187,7 @@ func (q *Queries) GetClient(ctx context.Context, id wire.ContractID) (GetClientR
 		&i.Contract.OldKeyExpiresAt,
 		&i.Contract.QuotaFiles,
 		&i.Contract.QuotaBytes,
+		&i.Contract.Sandbox,
 	)
 	return i, err
 }
@@ -227,7 +230,7 @@ func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
 }
 
 const listContracts = `-- name: ListContracts :many
-SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at, quota_files, quota_bytes FROM contracts
+SELECT id, application_id, access, public_key, redirect_uris, scope, purpose, terms, privacy, grant_for, created_at, expires_at, disabled_at, deletes_library, old_public_key, old_key_expires_at, quota_files, quota_bytes, sandbox FROM contracts
 WHERE $1 = '' OR application_id = $1
 ORDER BY created_at, id
 `
@@ -260,6 +263,7 @@ func (q *Queries) ListContracts(ctx context.Context, applicationID interface{}) 
 			&i.OldKeyExpiresAt,
 			&i.QuotaFiles,
 			&i.QuotaBytes,
+			&i.Sandbox,
 		); err != nil {
 			return nil, err
 		}
@@ -333,8 +337,8 @@ UPDATE contracts SET access = $1, public_key = $2,
     terms = $6, privacy = $7, grant_for = $8,
     expires_at = $9, deletes_library = $10,
     old_public_key = $11, old_key_expires_at = $12,
-    quota_files = $13, quota_bytes = $14
-WHERE id = $15
+    sandbox = $13, quota_files = $14, quota_bytes = $15
+WHERE id = $16
 `
 
 type UpdateContractParams struct {
@@ -350,6 +354,7 @@ type UpdateContractParams struct {
 	DeletesLibrary  Flag
 	OldPublicKey    string
 	OldKeyExpiresAt Number
+	Sandbox         Flag
 	QuotaFiles      Number
 	QuotaBytes      Number
 	ID              wire.ContractID
@@ -369,6 +374,7 @@ func (q *Queries) UpdateContract(ctx context.Context, arg UpdateContractParams) 
 		arg.DeletesLibrary,
 		arg.OldPublicKey,
 		arg.OldKeyExpiresAt,
+		arg.Sandbox,
 		arg.QuotaFiles,
 		arg.QuotaBytes,
 		arg.ID,

@@ -738,6 +738,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listUngrantedStmt, err = db.PrepareContext(ctx, listUngranted); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUngranted: %w", err)
 	}
+	if q.listUnopenableStmt, err = db.PrepareContext(ctx, listUnopenable); err != nil {
+		return nil, fmt.Errorf("error preparing query ListUnopenable: %w", err)
+	}
 	if q.listUsageStmt, err = db.PrepareContext(ctx, listUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query ListUsage: %w", err)
 	}
@@ -2197,6 +2200,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listUngrantedStmt: %w", cerr)
 		}
 	}
+	if q.listUnopenableStmt != nil {
+		if cerr := q.listUnopenableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listUnopenableStmt: %w", cerr)
+		}
+	}
 	if q.listUsageStmt != nil {
 		if cerr := q.listUsageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listUsageStmt: %w", cerr)
@@ -2914,6 +2922,7 @@ type Queries struct {
 	listUnboundTokensStmt                        *sql.Stmt
 	listUnfinishedDeliveriesStmt                 *sql.Stmt
 	listUngrantedStmt                            *sql.Stmt
+	listUnopenableStmt                           *sql.Stmt
 	listUsageStmt                                *sql.Stmt
 	listUsageFaultsStmt                          *sql.Stmt
 	listUsageOfNoLibraryStmt                     *sql.Stmt
@@ -3246,6 +3255,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listUnboundTokensStmt:                        q.listUnboundTokensStmt,
 		listUnfinishedDeliveriesStmt:                 q.listUnfinishedDeliveriesStmt,
 		listUngrantedStmt:                            q.listUngrantedStmt,
+		listUnopenableStmt:                           q.listUnopenableStmt,
 		listUsageStmt:                                q.listUsageStmt,
 		listUsageFaultsStmt:                          q.listUsageFaultsStmt,
 		listUsageOfNoLibraryStmt:                     q.listUsageOfNoLibraryStmt,

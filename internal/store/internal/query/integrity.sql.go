@@ -1100,7 +1100,7 @@ func (q *Queries) ListUnboundChains(ctx context.Context, libraryID library.ID, l
 }
 
 const listUnboundGrants = `-- name: ListUnboundGrants :many
-SELECT grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at, contracts.quota_files, contracts.quota_bytes
+SELECT grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, contracts.id, contracts.application_id, contracts.access, contracts.public_key, contracts.redirect_uris, contracts.scope, contracts.purpose, contracts.terms, contracts.privacy, contracts.grant_for, contracts.created_at, contracts.expires_at, contracts.disabled_at, contracts.deletes_library, contracts.old_public_key, contracts.old_key_expires_at, contracts.quota_files, contracts.quota_bytes, contracts.sandbox
 FROM grants JOIN contracts ON contracts.id = grants.contract_id
 WHERE grants.binding IS NULL AND grants.revoked_at = 0 AND grants.id > $1 ORDER BY grants.id LIMIT $2
 `
@@ -1150,6 +1150,7 @@ func (q *Queries) ListUnboundGrants(ctx context.Context, iD library.GrantID, lim
 			&i.Contract.OldKeyExpiresAt,
 			&i.Contract.QuotaFiles,
 			&i.Contract.QuotaBytes,
+			&i.Contract.Sandbox,
 		); err != nil {
 			return nil, err
 		}

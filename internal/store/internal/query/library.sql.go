@@ -21,8 +21,8 @@ func (q *Queries) AddChain(ctx context.Context, libraryID library.ID, hash []byt
 }
 
 const addLibrary = `-- name: AddLibrary :exec
-INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO libraries (id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding, sandbox)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type AddLibraryParams struct {
@@ -34,6 +34,7 @@ type AddLibraryParams struct {
 	CodeMadeAt Number
 	DeleteAt   Number
 	Binding    []byte
+	Sandbox    Flag
 }
 
 func (q *Queries) AddLibrary(ctx context.Context, arg AddLibraryParams) error {
@@ -46,6 +47,7 @@ func (q *Queries) AddLibrary(ctx context.Context, arg AddLibraryParams) error {
 		arg.CodeMadeAt,
 		arg.DeleteAt,
 		arg.Binding,
+		arg.Sandbox,
 	)
 	return err
 }
@@ -60,7 +62,7 @@ func (q *Queries) DeleteLibrary(ctx context.Context, id library.ID) error {
 }
 
 const findLibrary = `-- name: FindLibrary :one
-SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding FROM libraries WHERE email = $1
+SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding, sandbox FROM libraries WHERE email = $1
 `
 
 func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error) {
@@ -75,12 +77,13 @@ func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error
 		&i.CodeMadeAt,
 		&i.DeleteAt,
 		&i.Binding,
+		&i.Sandbox,
 	)
 	return i, err
 }
 
 const getLibrary = `-- name: GetLibrary :one
-SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding FROM libraries WHERE id = $1
+SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, binding, sandbox FROM libraries WHERE id = $1
 `
 
 func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error) {
@@ -95,6 +98,7 @@ func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error
 		&i.CodeMadeAt,
 		&i.DeleteAt,
 		&i.Binding,
+		&i.Sandbox,
 	)
 	return i, err
 }
@@ -121,6 +125,40 @@ SELECT id FROM libraries WHERE delete_at <> 0 AND delete_at <= $1 ORDER BY delet
 
 func (q *Queries) ListShut(ctx context.Context, deleteAt Number) ([]library.ID, error) {
 	rows, err := q.query(ctx, q.listShutStmt, listShut, deleteAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []library.ID
+	for rows.Next() {
+		var id library.ID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUnopenable = `-- name: ListUnopenable :many
+SELECT l.id FROM libraries l
+WHERE l.sandbox AND l.created_at <= $1
+    AND NOT EXISTS (SELECT 1 FROM locks k WHERE k.library_id = l.id)
+    AND NOT EXISTS (
+        SELECT 1 FROM grants g JOIN tokens t ON t.grant_id = g.id
+        WHERE g.library_id = l.id AND g.revoked_at = 0 AND (t.expires_at = 0 OR t.expires_at > $2))
+ORDER BY l.created_at, l.id LIMIT $3
+`
+
+// Lists the sandboxes that no token opens. A library with a lock is a person's, whatever its row says.
+func (q *Queries) ListUnopenable(ctx context.Context, before Number, now Number, lim int32) ([]library.ID, error) {
+	rows, err := q.query(ctx, q.listUnopenableStmt, listUnopenable, before, now, lim)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (q *Queries) EndOtherLogins(ctx context.Context, libraryID library.ID, iD l
 }
 
 const getLogin = `-- name: GetLogin :one
-SELECT logins.id, logins.library_id, logins.hash, logins.seal, logins.pending_code, logins.agent, logins.created_at, logins.seen_at, logins.expires_at, logins.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
+SELECT logins.id, logins.library_id, logins.hash, logins.seal, logins.pending_code, logins.agent, logins.created_at, logins.seen_at, logins.expires_at, logins.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding, libraries.sandbox
 FROM logins JOIN libraries ON libraries.id = logins.library_id
 WHERE logins.hash = $1
 `
@@ -106,6 +106,7 @@ func (q *Queries) GetLogin(ctx context.Context, hash seal.Hash) (GetLoginRow, er
 		&i.Library.CodeMadeAt,
 		&i.Library.DeleteAt,
 		&i.Library.Binding,
+		&i.Library.Sandbox,
 	)
 	return i, err
 }

@@ -173,6 +173,7 @@ type Contract struct {
 	OldKeyExpiresAt Number
 	QuotaFiles      Number
 	QuotaBytes      Number
+	Sandbox         Flag
 }
 
 type Delivery struct {
@@ -273,6 +274,7 @@ type Library struct {
 	CodeMadeAt Number
 	DeleteAt   Number
 	Binding    []byte
+	Sandbox    Flag
 }
 
 type Lock struct {
@@ -305,6 +307,7 @@ type Session struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
+	Sources       string
 }
 
 type SigningKey struct {

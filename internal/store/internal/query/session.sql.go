@@ -14,8 +14,9 @@ import (
 )
 
 const addSession = `-- name: AddSession :exec
-INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
+    sources)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddSessionParams struct {
@@ -28,6 +29,7 @@ type AddSessionParams struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
+	Sources       string
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
@@ -41,6 +43,7 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 		arg.Options,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.Sources,
 	)
 	return err
 }
@@ -88,7 +91,7 @@ func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library
 }
 
 const getSession = `-- name: GetSession :one
-SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at FROM sessions WHERE hash = $1
+SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, sources FROM sessions WHERE hash = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, error) {
@@ -104,15 +107,29 @@ func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, erro
 		&i.Options,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.Sources,
 	)
 	return i, err
 }
 
 const giveSessionGrant = `-- name: GiveSessionGrant :exec
-UPDATE sessions SET grant_id = $2, seal = $3 WHERE hash = $1
+UPDATE sessions SET grant_id = $1, seal = $2, sources = $3
+WHERE hash = $4
 `
 
-func (q *Queries) GiveSessionGrant(ctx context.Context, hash seal.Hash, grantID library.GrantID, seal []byte) error {
-	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant, hash, grantID, seal)
+type GiveSessionGrantParams struct {
+	GrantID library.GrantID
+	Seal    []byte
+	Sources string
+	Hash    seal.Hash
+}
+
+func (q *Queries) GiveSessionGrant(ctx context.Context, arg GiveSessionGrantParams) error {
+	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant,
+		arg.GrantID,
+		arg.Seal,
+		arg.Sources,
+		arg.Hash,
+	)
 	return err
 }

@@ -82,7 +82,7 @@ func (q *Queries) DeleteTokensOfCode(ctx context.Context, codeHash []byte) error
 }
 
 const getTokenInfo = `-- name: GetTokenInfo :one
-SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, tokens.code_hash, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding
+SELECT tokens.hash, tokens.use, tokens.grant_id, tokens.seal, tokens.expires_at, tokens.binding, tokens.code_hash, grants.id, grants.library_id, grants.application_id, grants.contract_id, grants.created_at, grants.expires_at, grants.last_used_at, grants.revoked_at, grants.access, grants.allowed, grants.binding, libraries.id, libraries.email, libraries.public_key, libraries.created_at, libraries.code_saved, libraries.code_made_at, libraries.delete_at, libraries.binding, libraries.sandbox
 FROM tokens
 JOIN grants ON grants.id = tokens.grant_id
 JOIN libraries ON libraries.id = grants.library_id
@@ -125,6 +125,7 @@ func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.
 		&i.Library.CodeMadeAt,
 		&i.Library.DeleteAt,
 		&i.Library.Binding,
+		&i.Library.Sandbox,
 	)
 	return i, err
 }

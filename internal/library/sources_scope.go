@@ -1,0 +1,11 @@
+package library
+
+// SourcesScope narrows the sources that a person can choose from: to those that have some of the kinds of data, and to
+// those of a kind of organisation. An empty field allows all.
+type SourcesScope struct {
+	DataTypes        []string `json:"dataType,omitempty"`
+	OrganizationType string   `json:"organizationType,omitempty"`
+}
+
+// IsEmpty reports whether the scope allows all sources.
+func (s SourcesScope) IsEmpty() bool { return len(s.DataTypes) == 0 && s.OrganizationType == "" }

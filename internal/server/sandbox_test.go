@@ -1,0 +1,81 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
+)
+
+// TestSandbox: an application in development gets a library with sample data by opening one link, reads it, and takes
+// it away again.
+func TestSandbox(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]carreltest.Option{
+		"sqlite":   nil,
+		"postgres": {carreltest.OnPostgres(t)},
+		"slow":     {func(c *server.Config) { c.SampleDataDelay = 100 * time.Millisecond }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := carreltest.Serve(t, options...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			contract := w.Application().Contract(library.Read, func(c *library.Contract) {
+				c.Scope, c.Sandbox = library.Scope{Mapped: true}, true
+			})
+			sdk := contract.SDK()
+			auth := carreltest.Must(sdk.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: carreltest.Callback,
+				SourceID: 16, SampleDataSet: "test", SampleDataAutoOnboard: true}))(t)
+			user := sdk.User(carreltest.Must(sdk.Exchange(ctx, opensLink(t, auth)))(t))
+			began, files := time.Now(), 0
+			for file, err := range user.ResumeSession(auth.Session).Files(ctx) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				content := carreltest.Must(io.ReadAll(file))(t)
+				if m := file.Metadata.Mapped; m == nil || m.ServiceName != "spotify" || content[0] != '[' {
+					t.Errorf("file %+v", file.Metadata)
+				}
+				files++
+			}
+			if files < 3 {
+				t.Errorf("%d files", files)
+			}
+			if took := time.Since(began); name == "slow" && took < time.Duration(files)*100*time.Millisecond {
+				t.Errorf("%d files took %s", files, took)
+			}
+			for range 2 { // the SDK of another client repeats the call
+				if err := user.DeleteUser(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := user.ListAccounts(ctx)
+			if !errors.Is(err, digime.ErrInvalidToken) {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// opensLink opens the link of a request, and reads the callback that it redirects to at once.
+func opensLink(t *testing.T, auth digime.Authorization) digime.Callback {
+	t.Helper()
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request := carreltest.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, auth.URL, nil))(t)
+	answer := carreltest.Must(client.Do(request))(t)
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusSeeOther {
+		t.Fatalf("status %d", answer.StatusCode)
+	}
+	to := carreltest.Must(url.Parse(answer.Header.Get("Location")))(t)
+	return carreltest.Must(auth.ParseCallback(to.Query()))(t)
+}
