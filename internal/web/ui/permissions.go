@@ -62,14 +62,19 @@ func (t *Texts) PermissionSummary(contract library.Contract) string {
 	return t.Text("grants.read", "scope", strings.Join(parts, ", "))
 }
 
-// GrantSummary says in a line each what a contract allows, and the providers that the application sends to by it.
+// GrantSummary says in a line each what a contract allows, and the providers that the application sends to by it, or
+// from which it reads what is collected.
 func (t *Texts) GrantSummary(contract library.Contract, providers []string) []string {
 	may := []string{t.PermissionSummary(contract)}
 	if contract.DeletesLibrary {
 		may = append(may, t.Text("grants.delete"))
 	}
+	key := "grants.push"
+	if contract.Access == library.Read {
+		key = "grants.collect"
+	}
 	for _, provider := range providers {
-		may = append(may, t.Text("grants.push", "provider", CleanText(provider)))
+		may = append(may, t.Text(key, "provider", CleanText(provider)))
 	}
 	return may
 }
