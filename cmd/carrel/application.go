@@ -17,6 +17,7 @@ type applicationCmd struct {
 	List    applicationList    `cmd:"" help:"List all applications."`
 	Show    applicationShow    `cmd:"" help:"Show one application and its contracts."`
 	Disable applicationDisable `cmd:"" help:"Disable an application and all its contracts at once."`
+	Enable  applicationEnable  `cmd:"" help:"Enable a disabled application again."`
 }
 
 type applicationAdd struct {
@@ -140,7 +141,30 @@ func (c *applicationDisable) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("disable application %s: %w", c.ID, err)
 		}
-		fmt.Println("Disabled. Its contracts are refused from now on; what people have in their libraries stays.")
+		fmt.Println("Disabled. Its contracts are refused from now on; what people have in their libraries stays.\n"+
+			"To undo it: carrel application enable", c.ID)
+		return nil
+	})
+}
+
+type applicationEnable struct {
+	stores
+	ID string `arg:"" help:"Application id."`
+}
+
+// Run enables the application.
+func (c *applicationEnable) Run(ctx context.Context) error {
+	r := recordOf("application enable").add("application", c.ID)
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
+		err := clients.EnableApplication(ctx, wire.ApplicationID(c.ID))
+		if errors.Is(err, library.ErrNotFound) {
+			return unknownApplication(c.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("enable application %s: %w", c.ID, err)
+		}
+		fmt.Println("Enabled. Its contracts are accepted again, with the consents that are still in force, except those " +
+			"contracts that are disabled themselves.")
 		return nil
 	})
 }

@@ -23,6 +23,7 @@ type contractCmd struct {
 	List    contractList    `cmd:"" help:"List contracts."`
 	Show    contractShow    `cmd:"" help:"Show one contract."`
 	Disable contractDisable `cmd:"" help:"Disable a contract at once."`
+	Enable  contractEnable  `cmd:"" help:"Enable a disabled contract again."`
 }
 
 type contractAdd struct {
@@ -281,7 +282,30 @@ func (c *contractDisable) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("disable contract %s: %w", c.ID, err)
 		}
-		fmt.Println("Disabled. Its requests are refused from now on; what people have in their libraries stays.")
+		fmt.Println("Disabled. Its requests are refused from now on; what people have in their libraries stays.\n"+
+			"To undo it: carrel contract enable", c.ID)
+		return nil
+	})
+}
+
+type contractEnable struct {
+	stores
+	ID string `arg:"" help:"Contract id."`
+}
+
+// Run enables the contract.
+func (c *contractEnable) Run(ctx context.Context) error {
+	r := recordOf("contract enable").add("contract", c.ID)
+	return c.change(ctx, changing, r, func(clients *library.Clients) error {
+		err := clients.EnableContract(ctx, wire.ContractID(c.ID))
+		if errors.Is(err, library.ErrNotFound) {
+			return unknownContract(c.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("enable contract %s: %w", c.ID, err)
+		}
+		fmt.Println("Enabled. Its requests are accepted again, with the consents that are still in force, unless its " +
+			"application is disabled.")
 		return nil
 	})
 }

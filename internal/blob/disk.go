@@ -26,8 +26,12 @@ import (
 // A blob is written to a temporary file, synced and renamed; then its folder is synced.
 // So a blob that can be opened is complete and durable. A crash leaves at most a
 // temporary file, which Sweep removes.
+//
+// If the folder is moved away while it is open, or another is mounted over it, it is still read, and nothing is
+// written or deleted any more.
 type Disk struct {
 	root     *os.Root
+	place    folderPlace
 	folderMu sync.Mutex // held while a library's folder is created or removed
 
 	// afterStep is called after each step of Put. Tests crash there.
@@ -74,8 +78,9 @@ func OpenDisk(folder string) (*Disk, error) {
 		return nil, fmt.Errorf("open blobs: %w", explain(err))
 	}
 	d := &Disk{root: root, afterStep: func(putStep) {}}
+	d.place, err = placeOf(folder, root)
 	// A crash may have come between the creation of a folder and its sync.
-	if err := errors.Join(d.syncFolder("."), syncPath(filepath.Dir(folder))); err != nil {
+	if err := errors.Join(err, d.syncFolder("."), syncPath(filepath.Dir(folder))); err != nil {
 		return nil, errors.Join(fmt.Errorf("open blobs: %w", explain(err)), root.Close())
 	}
 	return d, nil
@@ -89,6 +94,9 @@ func (d *Disk) Put(ctx context.Context, key string, r io.Reader) (size int64, er
 	folder, ok := folderOfKey(key)
 	if !ok {
 		return 0, fmt.Errorf("put blob: %q is no key", key)
+	}
+	if err := d.Check(); err != nil {
+		return 0, fmt.Errorf("put blob: %w", err)
 	}
 	name := key + temporaryMark + wire.RandomAlphanumeric(12)
 	f, err := d.create(folder, name)
@@ -174,6 +182,9 @@ func (d *Disk) writeAll(ctx context.Context, file *os.File, r io.Reader) (size i
 
 // publish renames a finished temporary file to its key.
 func (d *Disk) publish(folder, name, key string) error {
+	if err := d.Check(); err != nil {
+		return fmt.Errorf("put blob: %w", err)
+	}
 	if err := d.root.Rename(name, key); err != nil {
 		return fmt.Errorf("put blob: %w", explain(err))
 	}
@@ -238,6 +249,9 @@ func (d *Disk) Delete(ctx context.Context, key string) error {
 
 // remove removes a file, if it exists, and its folder if it is then empty.
 func (d *Disk) remove(folder, name string) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
 	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -263,6 +277,9 @@ func (d *Disk) list(ctx context.Context, top, prefix string, f func(key string, 
 
 // Sweep removes the temporary files that were last written to before olderThan.
 func (d *Disk) Sweep(ctx context.Context, olderThan time.Time) error {
+	if err := d.Check(); err != nil {
+		return fmt.Errorf("sweep blobs: %w", err)
+	}
 	return d.eachFile(ctx, ".", func(name string, info fs.FileInfo) error {
 		if !strings.Contains(name, temporaryMark) || !info.ModTime().Before(olderThan) {
 			return nil

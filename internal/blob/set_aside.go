@@ -51,6 +51,9 @@ func moveError(doing, key string, err error) error {
 // move renames a file into another folder, which it makes, and removes the first if it is
 // then empty. When it returns, the move is durable.
 func (d *Disk) move(fromFolder, from, toFolder, to string) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
 	d.folderMu.Lock()
 	defer d.folderMu.Unlock()
 	if _, err := d.root.Lstat(from); err != nil {

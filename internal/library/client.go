@@ -65,6 +65,9 @@ type ClientStore interface {
 	// disabled already, the first time stays.
 	DisableApplication(ctx context.Context, id wire.ApplicationID, at time.Time) error
 	DisableContract(ctx context.Context, id wire.ContractID, at time.Time) error
+	// EnableApplication and EnableContract return ErrNotFound for unknown ids.
+	EnableApplication(ctx context.Context, id wire.ApplicationID) error
+	EnableContract(ctx context.Context, id wire.ContractID) error
 }
 
 // Clients registers applications and contracts, and verifies signed requests.

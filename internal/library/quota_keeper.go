@@ -304,7 +304,7 @@ func (r *roomReservation) grow(n int64) error {
 	if r.into != nil {
 		used := Used{Files: r.into.stored.Files, Bytes: r.into.stored.Bytes + r.into.bytes}
 		if err := r.libraryQuota.Check(LibraryQuota, used, n); err != nil {
-			return err
+			return r.withoutOwn(err)
 		}
 	}
 	if r.usage != nil {
@@ -312,10 +312,10 @@ func (r *roomReservation) grow(n int64) error {
 		// The place of the file itself is reserved already.
 		used.Files, total.Files = used.Files-1, total.Files-1
 		if err := r.contractQuota.Check(ContractQuota, used, n); err != nil {
-			return err
+			return r.withoutOwn(err)
 		}
 		if err := r.applicationQuota.Check(ApplicationQuota, total, n); err != nil {
-			return err
+			return r.withoutOwn(err)
 		}
 		r.usage.arriving[r.contract] = r.usage.arriving[r.contract].plus(Used{Bytes: n})
 	}
@@ -324,6 +324,15 @@ func (r *roomReservation) grow(n int64) error {
 	}
 	r.reserved += n
 	return nil
+}
+
+// withoutOwn takes out of a refusal what this push has reserved itself, which nobody has stored.
+func (r *roomReservation) withoutOwn(err error) error {
+	var full *QuotaError
+	if errors.As(err, &full) {
+		full.Used.Bytes -= r.reserved
+	}
+	return err
 }
 
 // end gives the reserved room back. If the file was added, with size bytes, that counts from then on.

@@ -39,6 +39,19 @@ func (c *Clients) DisableContract(ctx context.Context, id wire.ContractID) error
 	return c.store.DisableContract(ctx, id, c.now())
 }
 
+// EnableApplication accepts a disabled application again, with all its contracts that are not disabled themselves and
+// the consents that are still in force. Other servers on the same store learn of it within a second.
+func (c *Clients) EnableApplication(ctx context.Context, id wire.ApplicationID) error {
+	defer c.clientCache.clear()
+	return c.store.EnableApplication(ctx, id)
+}
+
+// EnableContract accepts a disabled contract again, as EnableApplication does.
+func (c *Clients) EnableContract(ctx context.Context, id wire.ContractID) error {
+	defer c.clientCache.clear()
+	return c.store.EnableContract(ctx, id)
+}
+
 // maxPartnerID is the largest length of a partner id, in bytes: each file of the application
 // is read back with it in a header.
 const maxPartnerID = 128

@@ -216,6 +216,11 @@ func TestAttackNearlyFullDisk(t *testing.T) {
 			for _, size := range []int{0, 1000, mebibyte} {
 				wantStorageFull(t, fmt.Sprintf("a push of %d bytes", size), push(bytes.NewReader(make([]byte, size))))
 			}
+			ready := getFrom(t, w.URL+"/readyz", "")
+			if text := carreltest.Must(io.ReadAll(ready.Body))(t); ready.StatusCode != http.StatusOK ||
+				!strings.Contains(string(text), `"space":"reserve"`) {
+				t.Errorf("ready: %s %s", ready.Status, text)
+			}
 			anna.Cookie = carreltest.Must(w.People.SignIn(t.Context(), anna.Email, anna.Password, library.Device{}))(t)
 			b := k.browserOf(anna)
 			for _, path := range []string{"/files", "/grants", "/activity", "/settings"} {

@@ -69,6 +69,9 @@ func (c Config) quotas() library.QuotaConfig {
 // spaceAge is how long a measurement of the free space counts. Until then pushes may use what they can write.
 const spaceAge = time.Second
 
+// spaceInterval is how often the free space is measured while nobody pushes, so that the log says when it changes.
+const spaceInterval = 5 * time.Second
+
 // A spaceMonitor measures the free space of the disks. It implements [library.FreeSpace].
 type spaceMonitor struct {
 	folders []string

@@ -261,6 +261,11 @@ func (i *installation) adopt(ctx context.Context, db *store.DB, disk *blob.Disk)
 	if err != nil {
 		return err
 	}
+	if i.database.Installation.ID == "" && len(i.database.SigningKeys) == 0 {
+		i.config.Log.Warn("made a new, empty installation. If there was one before, stop the server, and look whether "+
+			"its disks are mounted and the settings lead to its data folder and its database",
+			"installation", own.ID, "contents", i.config.Blobs)
+	}
 	if err := i.adoptFolder(ctx, db, disk, own); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/blob"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store"
 )
@@ -31,7 +32,8 @@ type readiness struct {
 }
 
 func (r readiness) ready() bool {
-	return r.Database == wordOK && r.Contents == wordOK && r.Space == wordOK && r.Keyring == wordOK
+	return r.Database == wordOK && r.Contents == wordOK &&
+		(r.Space == wordOK || r.Space == wordReserve) && r.Keyring == wordOK
 }
 
 // The words of readiness. docs/operating.md explains them.
@@ -44,6 +46,7 @@ const (
 	wordOther       = "other"       // the folder of large contents is not that of the database
 	wordUnknown     = "unknown"     // it cannot be said while the database does not answer
 	wordLow         = "low"         // little space is left
+	wordReserve     = "reserve"     // pushes are refused, and all else goes on: the server is ready
 	wordReplaced    = "replaced"    // the file of the master keys
 )
 
@@ -89,6 +92,8 @@ func (s *Server) checkReady(ctx context.Context) readiness {
 	}
 	if err := s.checkSpace(); err != nil {
 		fault(&r.Space, wordLow, err)
+	} else if s.space.Check() != nil {
+		r.Space = wordReserve
 	}
 	if err := s.keyring.CheckFile(); err != nil {
 		fault(&r.Keyring, wordReplaced, err)
@@ -113,7 +118,7 @@ func databaseWord(err error) string {
 }
 
 func contentsWord(err error) string {
-	if errors.Is(err, errOtherFolder) {
+	if errors.Is(err, errOtherFolder) || errors.Is(err, blob.ErrMoved) {
 		return wordOther
 	}
 	return wordUnknown

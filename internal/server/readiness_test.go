@@ -28,13 +28,23 @@ func TestReadiness(t *testing.T) {
 	contract := w.Application().Contract(library.Write)
 	wantReady(t, w, nil)
 	blobs := filepath.Join(w.Folder, "blobs")
-	if err := errors.Join(os.Rename(blobs, blobs+".away"), os.Mkdir(blobs, 0o700)); err != nil {
-		t.Fatal(err)
+	grant := w.Person().Allows(contract)
+	for what, replace := range map[string]func() error{
+		"an empty folder": func() error { return os.Mkdir(blobs, 0o700) },
+		"a copy":          func() error { return os.CopyFS(blobs, os.DirFS(blobs+".away")) },
+	} {
+		if err := errors.Join(os.Rename(blobs, blobs+".away"), replace()); err != nil {
+			t.Fatal(err)
+		}
+		wantReady(t, w, map[string]string{"contents": "other"})
+		if _, err := grant.Pushes("large", make([]byte, 1<<20)); !errors.Is(err, library.ErrUnavailable) {
+			t.Errorf("%s in the place of the contents, and a push: %v", what, err)
+		}
+		if err := errors.Join(os.RemoveAll(blobs), os.Rename(blobs+".away", blobs)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	wantReady(t, w, map[string]string{"contents": "other"})
-	if err := errors.Join(os.Remove(blobs), os.Rename(blobs+".away", blobs)); err != nil {
-		t.Fatal(err)
-	}
+	carreltest.Must(grant.Pushes("large", make([]byte, 1<<20)))(t)
 	database := filepath.Join(w.Folder, "carrel.db")
 	if err := os.Rename(database, database+".away"); err != nil {
 		t.Fatal(err)

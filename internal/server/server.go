@@ -136,6 +136,7 @@ type Server struct {
 	db        *store.DB
 	sweeping  library.Sweeping
 	disk      *blob.Disk
+	space     *spaceMonitor
 	keyring   *seal.Keyring
 	checks    singleflight.Group // of readiness
 	providers *providers
@@ -219,7 +220,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
 			Issuer: c.PublicURL, Log: c.Log})
 	space := newSpaceMonitor(s.folders(), c.FreeSpaceReserve, c.Log)
-	c.Deliveries.Space = space
+	s.space, c.Deliveries.Space = space, space
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now,
 		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.quotas(), Space: space, Log: c.Log})
 	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
@@ -380,6 +381,10 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	}
 	every(expiredInterval, "check the version of the database", s.checkDatabase)
 	every(expiredInterval, "check the folder of large contents", s.checkFolder)
+	every(spaceInterval, "measure the free space", func(context.Context) error {
+		_ = s.space.Check() // which logs when it changes
+		return nil
+	})
 	every(expiredInterval, "check the master keys", func(context.Context) error { return s.keyring.CheckFile() })
 	every(beatInterval, "hold the database", s.holdDatabase)
 	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
@@ -422,6 +427,9 @@ func (c Config) removeTemporaryKeyrings() error {
 
 // checkFolder returns an error if the folder of large contents is not the one that the database knows any more.
 func (s *Server) checkFolder(ctx context.Context) error {
+	if err := s.disk.Check(); err != nil {
+		return err
+	}
 	own, err := s.db.GetInstallation(ctx)
 	if err != nil {
 		return err

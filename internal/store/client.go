@@ -135,6 +135,20 @@ func (db *DB) DisableContract(ctx context.Context, id wire.ContractID, at time.T
 	})
 }
 
+// EnableApplication implements [library.ClientStore].
+func (db *DB) EnableApplication(ctx context.Context, id wire.ApplicationID) error {
+	return db.write(ctx, "enable application", func(ctx context.Context, q *query.Queries) error {
+		return affected(q.EnableApplication(ctx, id))
+	})
+}
+
+// EnableContract implements [library.ClientStore].
+func (db *DB) EnableContract(ctx context.Context, id wire.ContractID) error {
+	return db.write(ctx, "enable contract", func(ctx context.Context, q *query.Queries) error {
+		return affected(q.EnableContract(ctx, id))
+	})
+}
+
 func application(row query.Application) library.Application {
 	return library.Application{
 		ID:         row.ID,

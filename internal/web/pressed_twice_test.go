@@ -114,7 +114,7 @@ func TestAnswerTwice(t *testing.T) {
 	if to := same(t, pressTwice(t, w, p, "deny")); !strings.Contains(to, "errorCode=USER_CANCEL") {
 		t.Errorf("no: %s", to)
 	}
-	if yes := p.Click("allow"); yes.Title() != "Done: Demo Clinic is not allowed" ||
+	if yes := p.Click("allow"); yes.Title() != "Done: Demo Clinic got no new permission" ||
 		!strings.Contains(yes.Attr("return", "href"), "errorCode=USER_CANCEL") {
 		t.Errorf("yes after no: %s", yes.Text())
 	}

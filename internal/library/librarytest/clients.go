@@ -104,6 +104,22 @@ func TestClients(t *testing.T, open func(t *testing.T) Store) {
 		WantErr(t, "unknown application", f.DisableApplication(Ctx, "none", Now), library.ErrNotFound)
 		WantErr(t, "unknown contract", f.DisableContract(Ctx, "none", Now), library.ErrNotFound)
 	})
+	t.Run("enables again", func(t *testing.T) {
+		f := NewFixture(t, open)
+		c := f.AnyClient(library.Read)
+		Must(t, f.DisableApplication(Ctx, c.Application.ID, Now))
+		Must(t, f.DisableContract(Ctx, c.Contract.ID, Now))
+		for range 2 { // what is enabled stays so
+			Must(t, f.EnableApplication(Ctx, c.Application.ID))
+		}
+		got := Value(f.GetClient(Ctx, c.ID()))(t)
+		Same(t, "application disabled", got.Application.DisabledAt, time.Time{})
+		Same(t, "contract disabled", got.Contract.DisabledAt, Now)
+		Must(t, f.EnableContract(Ctx, c.Contract.ID))
+		Same(t, "contract disabled", Value(f.GetClient(Ctx, c.ID()))(t).Contract.DisabledAt, time.Time{})
+		WantErr(t, "unknown application", f.EnableApplication(Ctx, "none"), library.ErrNotFound)
+		WantErr(t, "unknown contract", f.EnableContract(Ctx, "none"), library.ErrNotFound)
+	})
 }
 
 // TestClientUpdates tests how a library.ClientStore changes applications and contracts.

@@ -29,6 +29,12 @@ WHERE id = sqlc.arg(id);
 UPDATE contracts SET disabled_at = CASE WHEN disabled_at = 0 THEN CAST(sqlc.arg(at) AS BIGINT) ELSE disabled_at END
 WHERE id = sqlc.arg(id);
 
+-- name: EnableApplication :execrows
+UPDATE applications SET disabled_at = 0 WHERE id = $1;
+
+-- name: EnableContract :execrows
+UPDATE contracts SET disabled_at = 0 WHERE id = $1;
+
 -- These two writes change nothing. They lock a row, so that nobody changes it between what the transaction
 -- reads and what it stores.
 -- name: LockApplication :execrows

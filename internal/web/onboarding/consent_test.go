@@ -42,7 +42,7 @@ func TestDeny(t *testing.T) {
 		t.Errorf("callback %v", q)
 	}
 	p := b.Get(request)
-	if p.Status != http.StatusOK || p.Title() != "Done: Demo Clinic is not allowed" {
+	if p.Status != http.StatusOK || p.Title() != "Done: Demo Clinic got no new permission" {
 		t.Errorf("answered request: %d %q", p.Status, p.Title())
 	}
 	if back := p.Attr("return", "href"); !strings.Contains(back, "errorCode=USER_CANCEL") {

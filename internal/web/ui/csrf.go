@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -45,7 +46,8 @@ type csrf struct{ publicURL *url.URL }
 // changed since its page was shown.
 func (c csrf) check(r *http.Request) error {
 	if !c.sameOrigin(r) {
-		return PageBadForm.Wrap(errors.New("form is not from a page of this site"))
+		return PageBadForm.Wrap(fmt.Errorf("form is not from a page of this site: its origin is %.200q, and the public "+
+			"URL is %s", r.Header.Get("Origin"), c.publicURL))
 	}
 	if err := parseForm(r); err != nil {
 		return err

@@ -124,6 +124,30 @@ func (q *Queries) DisableContract(ctx context.Context, at Number, iD wire.Contra
 	return result.RowsAffected()
 }
 
+const enableApplication = `-- name: EnableApplication :execrows
+UPDATE applications SET disabled_at = 0 WHERE id = $1
+`
+
+func (q *Queries) EnableApplication(ctx context.Context, id wire.ApplicationID) (int64, error) {
+	result, err := q.exec(ctx, q.enableApplicationStmt, enableApplication, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const enableContract = `-- name: EnableContract :execrows
+UPDATE contracts SET disabled_at = 0 WHERE id = $1
+`
+
+func (q *Queries) EnableContract(ctx context.Context, id wire.ContractID) (int64, error) {
+	result, err := q.exec(ctx, q.enableContractStmt, enableContract, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const getApplication = `-- name: GetApplication :one
 SELECT id, name, partner_id, about, checked, created_at, disabled_at, quota_files, quota_bytes FROM applications WHERE id = $1
 `

@@ -327,6 +327,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.disableContractStmt, err = db.PrepareContext(ctx, disableContract); err != nil {
 		return nil, fmt.Errorf("error preparing query DisableContract: %w", err)
 	}
+	if q.enableApplicationStmt, err = db.PrepareContext(ctx, enableApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query EnableApplication: %w", err)
+	}
+	if q.enableContractStmt, err = db.PrepareContext(ctx, enableContract); err != nil {
+		return nil, fmt.Errorf("error preparing query EnableContract: %w", err)
+	}
 	if q.endAccessStmt, err = db.PrepareContext(ctx, endAccess); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAccess: %w", err)
 	}
@@ -1513,6 +1519,16 @@ func (q *Queries) Close() error {
 	if q.disableContractStmt != nil {
 		if cerr := q.disableContractStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing disableContractStmt: %w", cerr)
+		}
+	}
+	if q.enableApplicationStmt != nil {
+		if cerr := q.enableApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing enableApplicationStmt: %w", cerr)
+		}
+	}
+	if q.enableContractStmt != nil {
+		if cerr := q.enableContractStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing enableContractStmt: %w", cerr)
 		}
 	}
 	if q.endAccessStmt != nil {
@@ -2785,6 +2801,8 @@ type Queries struct {
 	deleteUsageOfLibraryStmt                     *sql.Stmt
 	disableApplicationStmt                       *sql.Stmt
 	disableContractStmt                          *sql.Stmt
+	enableApplicationStmt                        *sql.Stmt
+	enableContractStmt                           *sql.Stmt
 	endAccessStmt                                *sql.Stmt
 	endAuditEntryStmt                            *sql.Stmt
 	endAuthorizationStmt                         *sql.Stmt
@@ -3118,6 +3136,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteUsageOfLibraryStmt:                     q.deleteUsageOfLibraryStmt,
 		disableApplicationStmt:                       q.disableApplicationStmt,
 		disableContractStmt:                          q.disableContractStmt,
+		enableApplicationStmt:                        q.enableApplicationStmt,
+		enableContractStmt:                           q.enableContractStmt,
 		endAccessStmt:                                q.endAccessStmt,
 		endAuditEntryStmt:                            q.endAuditEntryStmt,
 		endAuthorizationStmt:                         q.endAuthorizationStmt,
