@@ -57,6 +57,8 @@ type CollectedFile struct {
 	File    File
 	Content Content
 	Grant   GrantID
+	// Provider is the name of the source, for the record of what was collected when.
+	Provider string
 	// Fingerprint is a MAC of the content and Binding one of the file, under the master keyring.
 	Fingerprint, Binding []byte
 	// IsNew says that the library has no such file yet. Otherwise this is a newer version of the one with its id.
@@ -96,6 +98,11 @@ type CollectedStore interface {
 	ListCollected(
 		ctx context.Context, id ID, filter CollectedFilter, after CollectedCursor, limit int,
 	) ([]File, []CollectedCursor, error)
+	// ListCollections returns up to limit collections of an application that began at or before until, after the
+	// cursor. The time that it takes depends on the limit, and not on how much was collected.
+	ListCollections(
+		ctx context.Context, id ID, application wire.ApplicationID, after CollectionCursor, until time.Time, limit int,
+	) ([]Collection, error)
 }
 
 // Collector seals what is fetched from sources to libraries. No secret of the person's is needed for that.

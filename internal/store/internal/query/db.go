@@ -51,6 +51,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCollectedStmt, err = db.PrepareContext(ctx, addCollected); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCollected: %w", err)
 	}
+	if q.addCollectionStmt, err = db.PrepareContext(ctx, addCollection); err != nil {
+		return nil, fmt.Errorf("error preparing query AddCollection: %w", err)
+	}
 	if q.addConnectionStmt, err = db.PrepareContext(ctx, addConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query AddConnection: %w", err)
 	}
@@ -206,6 +209,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteCollectedOfLibraryStmt, err = db.PrepareContext(ctx, deleteCollectedOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteCollectedOfLibrary: %w", err)
+	}
+	if q.deleteCollectionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteCollectionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCollectionsOfLibrary: %w", err)
 	}
 	if q.deleteConnectionStmt, err = db.PrepareContext(ctx, deleteConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConnection: %w", err)
@@ -435,6 +441,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
 	}
+	if q.getImportTimesStmt, err = db.PrepareContext(ctx, getImportTimes); err != nil {
+		return nil, fmt.Errorf("error preparing query GetImportTimes: %w", err)
+	}
 	if q.getInstallationStmt, err = db.PrepareContext(ctx, getInstallation); err != nil {
 		return nil, fmt.Errorf("error preparing query GetInstallation: %w", err)
 	}
@@ -495,6 +504,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hasGrantStmt, err = db.PrepareContext(ctx, hasGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query HasGrant: %w", err)
 	}
+	if q.hasLoginStmt, err = db.PrepareContext(ctx, hasLogin); err != nil {
+		return nil, fmt.Errorf("error preparing query HasLogin: %w", err)
+	}
 	if q.hasStorageContentStmt, err = db.PrepareContext(ctx, hasStorageContent); err != nil {
 		return nil, fmt.Errorf("error preparing query HasStorageContent: %w", err)
 	}
@@ -536,6 +548,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listCollectedOfTypeStmt, err = db.PrepareContext(ctx, listCollectedOfType); err != nil {
 		return nil, fmt.Errorf("error preparing query ListCollectedOfType: %w", err)
+	}
+	if q.listCollectionsStmt, err = db.PrepareContext(ctx, listCollections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListCollections: %w", err)
 	}
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
@@ -1001,6 +1016,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCollectedStmt: %w", cerr)
 		}
 	}
+	if q.addCollectionStmt != nil {
+		if cerr := q.addCollectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addCollectionStmt: %w", cerr)
+		}
+	}
 	if q.addConnectionStmt != nil {
 		if cerr := q.addConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addConnectionStmt: %w", cerr)
@@ -1259,6 +1279,11 @@ func (q *Queries) Close() error {
 	if q.deleteCollectedOfLibraryStmt != nil {
 		if cerr := q.deleteCollectedOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteCollectedOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteCollectionsOfLibraryStmt != nil {
+		if cerr := q.deleteCollectionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCollectionsOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.deleteConnectionStmt != nil {
@@ -1641,6 +1666,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
 		}
 	}
+	if q.getImportTimesStmt != nil {
+		if cerr := q.getImportTimesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getImportTimesStmt: %w", cerr)
+		}
+	}
 	if q.getInstallationStmt != nil {
 		if cerr := q.getInstallationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getInstallationStmt: %w", cerr)
@@ -1741,6 +1771,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hasGrantStmt: %w", cerr)
 		}
 	}
+	if q.hasLoginStmt != nil {
+		if cerr := q.hasLoginStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasLoginStmt: %w", cerr)
+		}
+	}
 	if q.hasStorageContentStmt != nil {
 		if cerr := q.hasStorageContentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasStorageContentStmt: %w", cerr)
@@ -1809,6 +1844,11 @@ func (q *Queries) Close() error {
 	if q.listCollectedOfTypeStmt != nil {
 		if cerr := q.listCollectedOfTypeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listCollectedOfTypeStmt: %w", cerr)
+		}
+	}
+	if q.listCollectionsStmt != nil {
+		if cerr := q.listCollectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listCollectionsStmt: %w", cerr)
 		}
 	}
 	if q.listConnectionsStmt != nil {
@@ -2549,6 +2589,7 @@ type Queries struct {
 	addAuthorizationStmt                         *sql.Stmt
 	addChainStmt                                 *sql.Stmt
 	addCollectedStmt                             *sql.Stmt
+	addCollectionStmt                            *sql.Stmt
 	addConnectionStmt                            *sql.Stmt
 	addContentStmt                               *sql.Stmt
 	addContractStmt                              *sql.Stmt
@@ -2601,6 +2642,7 @@ type Queries struct {
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
 	deleteAuthorizationSecretsStmt               *sql.Stmt
 	deleteCollectedOfLibraryStmt                 *sql.Stmt
+	deleteCollectionsOfLibraryStmt               *sql.Stmt
 	deleteConnectionStmt                         *sql.Stmt
 	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
@@ -2677,6 +2719,7 @@ type Queries struct {
 	getFetchStmt                                 *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
+	getImportTimesStmt                           *sql.Stmt
 	getInstallationStmt                          *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
 	getLastUseWithTokenStmt                      *sql.Stmt
@@ -2697,6 +2740,7 @@ type Queries struct {
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
 	hasGrantStmt                                 *sql.Stmt
+	hasLoginStmt                                 *sql.Stmt
 	hasStorageContentStmt                        *sql.Stmt
 	hideAccountStmt                              *sql.Stmt
 	isGrantInUseStmt                             *sql.Stmt
@@ -2711,6 +2755,7 @@ type Queries struct {
 	listClaimableFetchesStmt                     *sql.Stmt
 	listCollectedStmt                            *sql.Stmt
 	listCollectedOfTypeStmt                      *sql.Stmt
+	listCollectionsStmt                          *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listConnectionsOfGrantStmt                   *sql.Stmt
 	listConnectionsOfLibraryStmt                 *sql.Stmt
@@ -2864,6 +2909,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAuthorizationStmt:              q.addAuthorizationStmt,
 		addChainStmt:                      q.addChainStmt,
 		addCollectedStmt:                  q.addCollectedStmt,
+		addCollectionStmt:                 q.addCollectionStmt,
 		addConnectionStmt:                 q.addConnectionStmt,
 		addContentStmt:                    q.addContentStmt,
 		addContractStmt:                   q.addContractStmt,
@@ -2916,6 +2962,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
 		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
 		deleteCollectedOfLibraryStmt:                 q.deleteCollectedOfLibraryStmt,
+		deleteCollectionsOfLibraryStmt:               q.deleteCollectionsOfLibraryStmt,
 		deleteConnectionStmt:                         q.deleteConnectionStmt,
 		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
@@ -2992,6 +3039,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getFetchStmt:                                 q.getFetchStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
+		getImportTimesStmt:                           q.getImportTimesStmt,
 		getInstallationStmt:                          q.getInstallationStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
 		getLastUseWithTokenStmt:                      q.getLastUseWithTokenStmt,
@@ -3012,6 +3060,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
 		hasGrantStmt:                                 q.hasGrantStmt,
+		hasLoginStmt:                                 q.hasLoginStmt,
 		hasStorageContentStmt:                        q.hasStorageContentStmt,
 		hideAccountStmt:                              q.hideAccountStmt,
 		isGrantInUseStmt:                             q.isGrantInUseStmt,
@@ -3026,6 +3075,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listClaimableFetchesStmt:                     q.listClaimableFetchesStmt,
 		listCollectedStmt:                            q.listCollectedStmt,
 		listCollectedOfTypeStmt:                      q.listCollectedOfTypeStmt,
+		listCollectionsStmt:                          q.listCollectionsStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
 		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,
