@@ -126,15 +126,27 @@ type roomReservation struct {
 	reserved int64             // bytes
 }
 
-// begin reserves the place of one file and some bytes. It refuses it with a [*QuotaError] if there is no room for size
-// bytes.
-func (k *quotaKeeper) begin(ctx context.Context, b *Bearer, size, reserve int64) (*roomReservation, error) {
-	r := &roomReservation{
+// ofApplication is a reservation for a push of an application's, which has not begun.
+func (k *quotaKeeper) ofApplication(b *Bearer) *roomReservation {
+	return &roomReservation{
 		keeper: k, library: b.Library.ID, application: b.Client.Application.ID, contract: b.Client.Contract.ID,
 		libraryQuota:     k.config.Library,
 		applicationQuota: b.Client.Application.Quota.over(k.config.Application),
 		contractQuota:    b.Client.Contract.Quota.over(k.config.Contract),
 	}
+}
+
+// ofPerson is a reservation for a file that a person adds, which has not begun. Only the quota of the library bounds
+// those: what people have in other libraries has nothing to do with it.
+func (k *quotaKeeper) ofPerson(id ID) *roomReservation {
+	return &roomReservation{keeper: k, library: id, libraryQuota: k.config.Library}
+}
+
+// begin reserves the place of one file and some bytes. It refuses it with a [*QuotaError] if there is no room for size
+// bytes.
+func (k *quotaKeeper) begin(
+	ctx context.Context, r *roomReservation, size, reserve int64,
+) (*roomReservation, error) {
 	if err := k.checkFull(ctx, r, size); err != nil {
 		return nil, err
 	}
