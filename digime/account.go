@@ -20,6 +20,9 @@ const (
 	AccountUser AccountType = "USER"
 	// AccountPush is the account at a provider that [User.PushToProvider] sends to.
 	AccountPush AccountType = "PUSH"
+	// AccountImported is the account of the files that the person has added to the library. The metadata of these files
+	// has its id.
+	AccountImported AccountType = "IMPORTED"
 )
 
 // Account is one account of a person at a source or provider. It marshals to the JSON of the protocol.

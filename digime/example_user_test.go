@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/digime/digimetest"
@@ -76,6 +77,38 @@ func ExampleUser_StartSession() {
 	}
 	fmt.Println(session.Expiry().IsZero())
 	// Output: false
+}
+
+func ExampleUser_OpenPortabilityReport() {
+	library := digimetest.NewLibrary()
+	defer library.Close()
+	library.SetCollections(digimetest.Collection{
+		Provider: "Huisartsenpraktijk De Linde", ServiceID: 49, At: time.Date(2026, 11, 24, 10, 42, 0, 0, time.UTC),
+	})
+	user := library.User(library.ReadContract)
+
+	// What was collected in November, to be given to the person as a file.
+	report, err := user.OpenPortabilityReport(context.Background(), digime.PortabilityReportOptions{
+		From: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		To:   time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer report.Close()
+	text, err := io.ReadAll(report)
+	if err != nil { // what was read is not the whole report
+		log.Fatal(err)
+	}
+	_, collections, _ := strings.Cut(string(text), "<Verzameling>")
+	fmt.Println(collections)
+	// Output:
+	// <Zorgaanbiedernaam>Huisartsenpraktijk De Linde</Zorgaanbiedernaam>
+	//       <GegevensdienstId>49</GegevensdienstId>
+	//       <Tijdstempel>2026-11-24T10:42:00Z</Tijdstempel>
+	//     </Verzameling>
+	//   </Verzamelingen>
+	// </Portabiliteitsrapport>
 }
 
 func ExampleUser_ResumeSession() {

@@ -163,6 +163,17 @@ func readsLikeNode(t *testing.T, l testLibrary) []nodeCall {
 			_, err := reader.ListAccounts(t.Context())
 			return err
 		}},
+		// The first has a period, in whole seconds.
+		{"068-portability-report-getPortabilityReport", digimetest.EndpointPortabilityReport, func() error {
+			_, err := readReport(t.Context(), reader, digime.PortabilityReportOptions{
+				From: time.Unix(1700000000, 0), To: time.Unix(1795499813, 0),
+			})
+			return err
+		}},
+		{"069-portability-report-getPortabilityReport", digimetest.EndpointPortabilityReport, func() error {
+			_, err := readReport(t.Context(), reader, digime.PortabilityReportOptions{})
+			return err
+		}},
 		{"read-session-scoped-readSession", digimetest.EndpointSession, func() error {
 			_, err := reader.StartSession(t.Context(), digime.SessionOptions{
 				FetchTimeout: time.Second, SkipFetch: true,

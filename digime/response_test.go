@@ -88,6 +88,10 @@ func sessionCalls(ctx context.Context, reader *digime.User) calls {
 			_, err := reader.StartSession(ctx, digime.SessionOptions{})
 			return err
 		},
+		digimetest.EndpointPortabilityReport: func() error {
+			_, err := readReport(ctx, reader, digime.PortabilityReportOptions{})
+			return err
+		},
 		digimetest.EndpointFiles: func() error { _, err := session.ListFiles(ctx); return err },
 		digimetest.EndpointFile: func() error {
 			file, err := session.OpenFile(ctx, "file")

@@ -20,6 +20,7 @@ type clientCmd struct {
 	Push         clientPush         `cmd:"" help:"Push a file into the person's library."`
 	List         clientList         `cmd:"" help:"List what may be read."`
 	Read         clientRead         `cmd:"" help:"Read one file, or all of them."`
+	Report       clientReport       `cmd:"" help:"Get the report of what was collected from which source when."`
 	Accounts     clientAccounts     `cmd:"" help:"List what the person has connected."`
 	PushProvider clientPushProvider `cmd:"" help:"Push a FHIR resource or Bundle to the person's provider."`
 	Deliveries   clientDeliveries   `cmd:"" help:"List what was pushed to providers, and how far it is."`

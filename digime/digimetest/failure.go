@@ -48,6 +48,8 @@ const (
 	EndpointRevokeAccount Endpoint = "permission-access/revoke/h:accountId"
 	// EndpointDeleteAccount: DeleteAccount uses it.
 	EndpointDeleteAccount Endpoint = "permission-access/service/h:accountId"
+	// EndpointPortabilityReport: OpenPortabilityReport uses it.
+	EndpointPortabilityReport Endpoint = "export/medmij/report"
 	// EndpointUser: DeleteUser uses it.
 	EndpointUser Endpoint = "user"
 	// EndpointSources: ListSources and Sources use it.

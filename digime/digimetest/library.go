@@ -44,6 +44,7 @@ type Library struct {
 	resources  []Resource
 	deliveries [][]digime.Delivery // newest first; each is a queue whose last element remains
 	sources    []digime.Source
+	collected  []Collection // what the portability report says
 	requests   []Request
 	failures   map[Endpoint][]Failure
 	storages   map[digime.StorageID]*storage

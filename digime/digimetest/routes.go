@@ -40,6 +40,7 @@ func (l *Library) routes() *http.ServeMux {
 	handle("GET", EndpointAccounts, l.authorized(l.listAccounts))
 	handle("GET", EndpointRevokeAccount, l.authorized(l.revokeAccountURL))
 	handle("DELETE", EndpointDeleteAccount, l.authorized(l.deleteAccountCall))
+	handle("GET", EndpointPortabilityReport, l.authorized(l.portabilityReport))
 	handle("DELETE", EndpointUser, l.authorized(l.deleteUser))
 	handle("POST", EndpointSources, l.signed(l.listSources))
 	handle("POST", EndpointCategories, l.signed(l.listCategories))

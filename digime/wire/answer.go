@@ -107,6 +107,8 @@ type Schema struct {
 const (
 	AccountTypeUser = "USER" // represents the person at the application
 	AccountTypePush = "PUSH" // an account at a provider that resources are pushed to
+	// AccountTypeImported is of the account that stands for the files that the person has added to the library.
+	AccountTypeImported = "IMPORTED"
 )
 
 // Account is one element of the response of permission-access/accounts.

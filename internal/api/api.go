@@ -97,6 +97,7 @@ func New(c Config) http.Handler {
 	handle("POST permission-access/trigger", a.withSignedRequest(a.withBearer(a.trigger)))
 	handle("GET permission-access/query/{session}", a.withSignedRequest(a.withBearer(a.withSession(a.fileList))))
 	handle("GET permission-access/query/{session}/{file}", a.withSignedRequestOnce(a.withBearer(a.withSession(a.file))))
+	handle("GET export/{service}/report", a.withSignedRequest(a.withBearer(a.report)))
 	handle("DELETE user", a.withSignedRequest(a.deleteUser))
 
 	handle("POST discovery/sources", a.withSignedRequest(a.sources))

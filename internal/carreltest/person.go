@@ -1,6 +1,7 @@
 package carreltest
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"slices"
@@ -144,6 +145,13 @@ func (p *Person) Stops(g *Grant) {
 func (p *Person) Shuts() {
 	p.w.t.Helper()
 	Must(p.w.People.Shut(p.w.t.Context(), p.SignedIn(), p.Password))(p.w.t)
+}
+
+// Imports adds a file of the person's own.
+func (p *Person) Imports(name string, content []byte) (library.File, error) {
+	p.w.t.Helper()
+	return p.w.Files.Import(p.w.t.Context(), p.SignedIn(), library.ImportedFile{Name: name, MIMEType: "text/plain"},
+		bytes.NewReader(content))
 }
 
 // FileCount counts the files in the library.

@@ -231,6 +231,9 @@ func (f *Fetcher) attempt(
 		if err != nil {
 			return err
 		}
+		if file != nil {
+			file.Provider = connection.Source.Name
+		}
 		step := Step{Account: one.Account, Lease: one.Lease, Now: f.now(), Position: item.Position}
 		if err := f.storeItem(ctx, grant, step, file); err != nil {
 			return err

@@ -28,6 +28,9 @@ type Account struct {
 
 // AccountStore stores the accounts that stand for people at applications.
 type AccountStore interface {
+	// GetImportTimes returns when the person has added the first and the last of their own files to a library. It
+	// returns ErrNotFound if there are none. The time that it takes does not depend on how many there are.
+	GetImportTimes(ctx context.Context, id ID) (first, last time.Time, err error)
 	// ListAccounts lists a library's accounts at an application, without hidden ones.
 	ListAccounts(ctx context.Context, id ID, application wire.ApplicationID) ([]Account, error)
 	// GetUserAccount returns the account that stands for the person at an application, a hidden
@@ -51,7 +54,8 @@ func newAccount(id ID, application wire.ApplicationID, now time.Time) Account {
 	}
 }
 
-// ListAccounts lists the accounts that stand for the bearer's person at the application, as the protocol has them.
+// ListAccounts lists the accounts that stand for the bearer's person at the application, as the protocol has them, and
+// those that stand for what the person has added to the library themselves.
 func (c *Consents) ListAccounts(ctx context.Context, b *Bearer) ([]wire.Account, error) {
 	accounts, err := c.store.ListAccounts(ctx, b.Library.ID, b.Client.Application.ID)
 	if err != nil {
@@ -68,7 +72,8 @@ func (c *Consents) ListAccounts(ctx context.Context, b *Bearer) ([]wire.Account,
 			AccessTokenStatus: &wire.AccessTokenStatus{Authorized: true, ExpiresAt: wire.MillisOf(b.Grant.ExpiresAt)},
 		})
 	}
-	return list, nil
+	imported, err := c.importedAccounts(ctx, b, accounts)
+	return append(list, imported...), err
 }
 
 // GetUserAccount returns the account that stands for a person at an application, a hidden one

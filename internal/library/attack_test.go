@@ -110,6 +110,10 @@ func (v *victim) push(t *testing.T, c *carreltest.Contract) {
 		file := must(writer.Pushes(name, content))(t)
 		v.pushed[string(file.ID)] = content
 	}
+	for name, content := range contents { // the person's own are sealed as what is pushed
+		file := must(v.person.Imports("own "+name, content))(t)
+		v.pushed[string(file.ID)] = content
+	}
 	half := io.MultiReader(bytes.NewReader(contents["large"]), iotest.ErrReader(io.ErrUnexpectedEOF))
 	_, err := v.person.World().Files.Push(t.Context(), must(writer.Bearer())(t), carreltest.Descriptor(t, nil), half)
 	if err == nil {
@@ -165,7 +169,7 @@ func (v *victim) use(t *testing.T, clients map[string]*carreltest.Contract) {
 func TestTheft(t *testing.T) {
 	t.Parallel()
 	s := burgle(t)
-	if len(s.files) != 4 || len(s.seals) < 20 || len(s.boxes) != 4 || len(s.values) < 200 {
+	if len(s.files) != 8 || len(s.seals) < 20 || len(s.boxes) != 4 || len(s.values) < 200 {
 		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values",
 			len(s.files), len(s.seals), len(s.boxes), len(s.values))
 	}

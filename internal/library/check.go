@@ -444,7 +444,7 @@ func (r *checkpointReader) at(ctx context.Context, seq int64) (*EventCheckpoint,
 func (l *libraryCheck) visit(ctx context.Context, e Event) error {
 	l.visited = e.Seq
 	l.summary.Events++
-	if e.Kind != EventFileAdded || e.Details.File == "" {
+	if !e.Kind.isArrival() || e.Details.File == "" {
 		return nil
 	}
 	l.summary.Files++
@@ -568,7 +568,7 @@ func (l *libraryCheck) findStrangers(ctx context.Context) error {
 			break
 		}
 		for _, e := range events {
-			if e.Kind == EventFileAdded {
+			if e.Kind.isArrival() {
 				arrived[e.Details.File] = true
 			}
 		}

@@ -61,6 +61,8 @@ type CollectedFile struct {
 	File    File
 	Content Content
 	Grant   GrantID
+	// Provider is the name of the source, for the record of what was collected when.
+	Provider string
 	// Fingerprint is a hash of the content, which the master keyring has sealed, and Binding a MAC of the file under
 	// the keyring.
 	Fingerprint, Binding []byte
@@ -108,6 +110,11 @@ type CollectedStore interface {
 	ListCollected(
 		ctx context.Context, id ID, filter CollectedFilter, after CollectedCursor, limit int,
 	) ([]File, []CollectedCursor, error)
+	// ListCollections returns up to limit collections of an application that began at or before until, after the
+	// cursor. The time that it takes depends on the limit, and not on how much was collected.
+	ListCollections(
+		ctx context.Context, id ID, application wire.ApplicationID, after CollectionCursor, until time.Time, limit int,
+	) ([]Collection, error)
 }
 
 // Collector seals what is fetched from sources to libraries. No secret of the person's is needed for that.

@@ -35,6 +35,8 @@ const (
 	EventFileAdded      EventKind = "file.added"
 	EventFileRead       EventKind = "file.read"
 	EventFileDownloaded EventKind = "file.downloaded"
+	// EventFileImported says that the person has added a file.
+	EventFileImported EventKind = "file.imported"
 	// EventNoRoom says that a quota left no room for a file that an application pushed.
 	EventNoRoom       EventKind = "file.no_room"
 	EventConnected    EventKind = "account.connected"
@@ -73,6 +75,9 @@ type Event struct {
 	Previous    []byte
 	Hash        []byte
 }
+
+// isArrival reports whether an event of this kind is the line of a file's arrival.
+func (k EventKind) isArrival() bool { return k == EventFileAdded || k == EventFileImported }
 
 // EventDetails says which application, file or provider an event is about. Names are those at
 // the time of the event: they stay as they are if something is renamed or deleted.

@@ -41,8 +41,9 @@ func (c ContentFormat) binding(f File) seal.FileBinding {
 
 // File is a file in a library, without its content.
 type File struct {
-	ID          wire.FileName
-	Library     ID
+	ID      wire.FileName
+	Library ID
+	// Application and Contract have pushed the file; empty for one that the person has added.
 	Application wire.ApplicationID
 	Contract    wire.ContractID
 	// Metadata is what a reader gets: what the application said when it pushed the file, and
@@ -113,6 +114,10 @@ type FileStore interface {
 	// revoked, the token has ended, or the library was shut or deleted, ErrExists if the id is taken, and a
 	// [*QuotaError] if the library would have more than the quota allows.
 	AddFile(ctx context.Context, a NewFile) error
+	// AddImported adds a file that the person who is signed in with a login has added, its content and its event, and
+	// counts it in the usage. It returns ErrNotFound if the login has ended, or the library was shut or deleted,
+	// ErrExists if the id is taken, and a [*QuotaError] as AddFile does.
+	AddImported(ctx context.Context, a NewFile, by LoginID) error
 	// GetFile and GetContent return what AddFile was given, with the same MetadataJSON byte by byte, and
 	// ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)

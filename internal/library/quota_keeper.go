@@ -127,15 +127,35 @@ type roomReservation struct {
 	reserved int64             // bytes
 }
 
+// ofApplication is a reservation for a push of an application's, which has not begun.
+func (k *quotaKeeper) ofApplication(b *Bearer) *roomReservation {
+	return &roomReservation{
+		keeper: k, library: b.Library.ID, application: b.Client.Application.ID, contract: b.Client.Contract.ID,
+		libraryQuota:     k.config.Library,
+		applicationQuota: b.Client.Application.Quota.over(k.config.Application),
+		contractQuota:    b.Client.Contract.Quota.over(k.config.Contract),
+	}
+}
+
+// ofPerson is a reservation for a file that a person adds, which has not begun. Only the quota of the library bounds
+// those: what people have in other libraries has nothing to do with it.
+func (k *quotaKeeper) ofPerson(id ID) *roomReservation {
+	return &roomReservation{keeper: k, library: id, libraryQuota: k.config.Library}
+}
+
 // begin reserves the place of one file and some bytes. It refuses it with a [*QuotaError] if there is no room for size
 // bytes.
-func (k *quotaKeeper) begin(ctx context.Context, b *Bearer, size, reserve int64) (*roomReservation, error) {
-	return k.reserve(ctx, k.reservation(b, Used{Files: 1, Bytes: reserve}), size)
+func (k *quotaKeeper) begin(
+	ctx context.Context, r *roomReservation, size, reserve int64,
+) (*roomReservation, error) {
+	r.files, r.reserved = 1, reserve
+	return k.reserve(ctx, r, size)
 }
 
 // beginChange reserves what a file takes more than its version before. One that takes less is never refused.
 func (k *quotaKeeper) beginChange(ctx context.Context, b *Bearer, more Used) (*roomReservation, error) {
-	r := k.reservation(b, more)
+	r := k.ofApplication(b)
+	r.files, r.reserved = more.Files, more.Bytes
 	if more.Files == 0 {
 		for _, q := range []*Quota{&r.libraryQuota, &r.applicationQuota, &r.contractQuota} {
 			if q.Files = 0; more.Bytes <= 0 {
@@ -144,17 +164,6 @@ func (k *quotaKeeper) beginChange(ctx context.Context, b *Bearer, more Used) (*r
 		}
 	}
 	return k.reserve(ctx, r, more.Bytes)
-}
-
-func (k *quotaKeeper) reservation(b *Bearer, of Used) *roomReservation {
-	return &roomReservation{
-		keeper: k, library: b.Library.ID, application: b.Client.Application.ID, contract: b.Client.Contract.ID,
-		libraryQuota:     k.config.Library,
-		applicationQuota: b.Client.Application.Quota.over(k.config.Application),
-		contractQuota:    b.Client.Contract.Quota.over(k.config.Contract),
-		files:            of.Files,
-		reserved:         of.Bytes,
-	}
 }
 
 func (k *quotaKeeper) reserve(ctx context.Context, r *roomReservation, size int64) (*roomReservation, error) {

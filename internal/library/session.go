@@ -116,6 +116,8 @@ type ReadSession struct {
 	Bearer  *Bearer
 	Session Session
 	secret  seal.Secret
+	// imported is the account that files of the person's own are of; empty until one is read.
+	imported wire.AccountID
 }
 
 // FindReadSession finds the session that the bearer reads with. It refuses one that is unknown,

@@ -44,7 +44,10 @@ func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEn
 			return nil // they are in the other list
 		}
 		if needsMetadata {
-			file = file.Decoded()
+			var err error
+			if file, err = f.describe(ctx, r, file.Decoded()); err != nil {
+				return err
+			}
 		}
 		if !scope.includes(file) {
 			return nil
@@ -56,6 +59,9 @@ func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEn
 // Find finds a file that the session may read. It refuses any other with RefusedUnknown.
 func (f *Files) Find(ctx context.Context, r *ReadSession, name wire.FileName) (File, error) {
 	file, err := f.store.GetFile(ctx, r.Bearer.Library.ID, name)
+	if err == nil {
+		file, err = f.describe(ctx, r, file)
+	}
 	if errors.Is(err, ErrNotFound) || err == nil && !r.scope(f.now()).includes(file) {
 		return File{}, Unknown("File").Because(err)
 	}

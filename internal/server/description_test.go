@@ -23,7 +23,6 @@ var undescribed = []struct {
 	why  string
 	like func(*exchange) bool
 }{
-	{"portability reports are not implemented", below("export/")},
 	{"the stub has another body for a push, which clients ignore", func(e *exchange) bool {
 		return e.call() == "permission-access/import" && e.Answer.Status == http.StatusCreated
 	}},

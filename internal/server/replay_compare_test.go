@@ -3,13 +3,18 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // optional are the members that the protocol allows a response to leave out. Every other recorded member must be
@@ -22,7 +27,7 @@ var optional = []string{
 	"details", "fileList", "schema", "serviceGroup", "serviceName", "objectVersion", "objectType", "objectCount",
 	"error",
 	// x-metadata
-	"reference", "tags", "objecttypes", "servicegroups",
+	"reference", "tags", "objecttypes", "servicegroups", "compression",
 }
 
 // byName are the members whose values are objects that have ids as names.
@@ -187,12 +192,53 @@ func compareFile(t *testing.T, e *exchange, a rawAnswer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := json.Marshal(map[string]any{"metadata": metadata.Raw})
+	recorded, err := wire.ParseFileMetadata(e.Answer.Headers["x-metadata"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var described any = metadata.Raw
+	if metadata.Mapped != nil {
+		described = metadata.Mapped
+	}
+	got, err := json.Marshal(map[string]any{"metadata": described})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := sameJSON(e.Decoded.AnswerMetadata, got); err != nil {
 		t.Errorf("x-metadata: %v", err)
+	}
+	if recorded.Mapped != nil && (metadata.Mapped == nil || *metadata.Mapped != *recorded.Mapped) {
+		t.Errorf("mapped metadata %+v, recorded %+v", metadata.Mapped, recorded.Mapped)
+	}
+}
+
+// compareReport checks that a portability report is a valid one of the period that the request asks for. The stub had
+// a layout of its own.
+func compareReport(t *testing.T, e *exchange, a rawAnswer) {
+	t.Helper()
+	if got, want := a.Header.Get("Content-Type"), e.Answer.Headers["content-type"]; got != want {
+		t.Errorf("Content-Type %q, recorded %q", got, want)
+	}
+	testenv.ValidateXML(t, reportSchema(t), a.body)
+	var report struct {
+		From string `xml:"Vanaf"`
+		To   string `xml:"Tot"`
+	}
+	if err := xml.Unmarshal(a.body, &report); err != nil {
+		t.Fatal(err)
+	}
+	query, err := url.ParseQuery(e.Request.Query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string]string{"from": report.From, "to": report.To} {
+		want := ""
+		if seconds, err := strconv.ParseInt(query.Get(name), 10, 64); err == nil {
+			want = time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ type seeder struct {
 	db  *store.DB
 	// integrity binds what is stored.
 	integrity *library.Integrity
+	// collector seals what the stub had fetched from sources.
+	collector *library.Collector
+	clock     *carreltest.Clock
 
 	contracts map[wire.ContractID]library.Contract
 	people    map[string]*seededPerson // by their sub in the recording
@@ -50,6 +53,8 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 		rec:       rec,
 		db:        db,
 		integrity: s.OpensIntegrity(db),
+		collector: library.NewCollector(s.Files, s.Consents),
+		clock:     s.Clock,
 		contracts: map[wire.ContractID]library.Contract{},
 		people:    map[string]*seededPerson{},
 		requests:  map[string]issuedRequest{},
@@ -63,12 +68,16 @@ func newSeeder(t *testing.T, rec *recording, s *carreltest.World) *seeder {
 	)
 	d.must(err)
 	for _, k := range rec.Keys.Contracts {
+		scope := library.Scope{}
+		if k.AccessType == wire.AccessRead {
+			scope = library.Scope{Raw: true, Mapped: true}
+		}
 		contract, err := s.Clients.AddContract(
 			t.Context(),
 			library.Contract{ID: k.ContractID, Application: application.ID,
 				Access: library.Access(
 					k.AccessType,
-				), PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."},
+				), Scope: scope, PublicKey: k.PublicKey, RedirectURIs: rec.Keys.Callbacks, Purpose: "To be replayed."},
 		)
 		d.must(err)
 		d.contracts[contract.ID] = contract
@@ -92,6 +101,7 @@ func (d *seeder) before(e *exchange) {
 	d.t.Helper()
 	if p := d.sessions[first(e.session())]; p != nil {
 		d.seedFiles(p, e.At())
+		d.seedMapped(p, e)
 	}
 	if below("permission-access/revoke/")(e) || below("permission-access/import/")(e) && e.Answer.Status/100 == 2 {
 		d.seedAccount(e)
@@ -106,35 +116,42 @@ func (d *seeder) seedAccount(e *exchange) {
 	if p == nil {
 		return
 	}
-	if _, err := d.db.GetConnection(d.t.Context(), p.library.ID, wire.AccountID(name), true); err == nil {
-		return // an earlier call has named it
-	}
 	kind, _, _ := strings.Cut(name, "_")
 	source, err := strconv.Atoi(kind)
 	d.must(err)
+	caller, err := wire.ParseClientID(e.claims().ClientID)
+	d.must(err)
+	d.seedConnection(p, caller.Contract, wire.AccountID(name), e.At(),
+		delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3})
+}
+
+// seedConnection connects an account at a source for a person's grant, unless it is connected.
+func (d *seeder) seedConnection(
+	p *seededPerson, contract wire.ContractID, id wire.AccountID, at time.Time, source delivery.Source,
+) {
+	d.t.Helper()
+	if _, err := d.db.GetConnection(d.t.Context(), p.library.ID, id, true); err == nil {
+		return
+	}
 	request := library.AuthRequest{
 		Hash:      seal.NewSecret().Hash(),
 		Kind:      library.OnboardRequest,
 		ClientID:  d.client("any"),
-		CreatedAt: e.At(),
-		ExpiresAt: e.At().Add(time.Hour),
+		CreatedAt: at,
+		ExpiresAt: at.Add(time.Hour),
 	}
 	d.must(d.db.AddAuthRequest(d.t.Context(), request, library.Session{}))
-	account := delivery.Connection{ID: wire.AccountID(name), Reference: "recorded", Library: p.library.ID,
-		Application: d.rec.Keys.ApplicationID,
-		Source:      delivery.Source{ID: source, Name: "Stub Record Receiver", Push: true, Version: fhir.STU3},
-		Pending:     true, CreatedAt: e.At(), UpdatedAt: e.At()}
-	_, err = d.db.Connect(
+	account := delivery.Connection{ID: id, Reference: "recorded", Library: p.library.ID,
+		Application: d.rec.Keys.ApplicationID, Source: source, Pending: true, CreatedAt: at, UpdatedAt: at}
+	_, err := d.db.Connect(
 		d.t.Context(),
 		request.Hash,
 		"",
 		account,
-		library.Event{Library: p.library.ID, At: e.At(), Kind: library.EventConnected},
+		library.Event{Library: p.library.ID, At: at, Kind: library.EventConnected},
 	)
 	d.must(err)
-	caller, err := wire.ParseClientID(e.claims().ClientID)
-	d.must(err)
-	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, e.At(), library.Answer{}, p.grants[caller.Contract], nil))
+	d.must(d.db.CloseAuthRequest(d.t.Context(), request.Hash, at, library.Answer{}, p.grants[contract], nil))
 }
 
 // ownerOf returns the person for whom the stub sent something to an account or revoked it, or nil if there is none.

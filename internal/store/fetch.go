@@ -168,6 +168,9 @@ func (db *DB) StoreItem(ctx context.Context, s fetch.Step, file *library.Collect
 			if err := putCollected(ctx, q, *file); err != nil {
 				return err
 			}
+			if err := addCollection(ctx, q, *file, row.CreatedAt); err != nil {
+				return err
+			}
 			files = 1
 		}
 		return affected(q.AdvanceFetch(ctx, query.AdvanceFetchParams{

@@ -12,10 +12,19 @@ import (
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
-// AddFile implements [library.FileStore]. Since every push runs it, what needs no database is done
-// before the transaction.
+// AddFile implements [library.FileStore].
 func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
-	const doing = "add file"
+	return db.addFile(ctx, "add file", added, func(ctx context.Context, q *query.Queries) error {
+		return db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event)
+	})
+}
+
+// addFile adds a file, unless allow returns an error: that locks the library and adds the event. Since every push runs
+// it, what needs no database is done before the transaction.
+func (db *DB) addFile(
+	ctx context.Context, doing string, added library.NewFile,
+	allow func(ctx context.Context, q *query.Queries) error,
+) error {
 	file := query.AddFileParams{
 		ID:            added.File.ID,
 		LibraryID:     added.File.Library,
@@ -38,7 +47,7 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 		Bytes:         file.Size,
 	}
 	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
-		if err := db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event); err != nil {
+		if err := allow(ctx, q); err != nil {
 			return err
 		}
 		if err := addUsage(ctx, q, usage, added.Quota); err != nil {
@@ -48,6 +57,23 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 			return err
 		}
 		return q.AddContent(ctx, content)
+	})
+}
+
+// AddImported implements [library.FileStore].
+func (db *DB) AddImported(ctx context.Context, added library.NewFile, by library.LoginID) error {
+	return db.addFile(ctx, "add file of the person", added, func(ctx context.Context, q *query.Queries) error {
+		if err := lockOpenLibrary(ctx, q, added.File.Library); err != nil {
+			return err
+		}
+		has, err := q.HasLogin(ctx, by, added.File.Library)
+		if err == nil && !has {
+			err = library.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return db.addEvent(ctx, q, added.Event)
 	})
 }
 
@@ -169,6 +195,15 @@ func (db *DB) ListPushers(ctx context.Context, id library.ID) ([]library.Applica
 		return nil, wrap("list applications that have pushed", err)
 	}
 	return convert(rows, application), nil
+}
+
+// GetImportTimes implements [library.AccountStore].
+func (db *DB) GetImportTimes(ctx context.Context, id library.ID) (first, last time.Time, err error) {
+	row, err := db.reader.GetImportTimes(ctx, id)
+	if err == nil && row.FirstAt == 0 {
+		err = library.ErrNotFound
+	}
+	return fromMillis(row.FirstAt), fromMillis(row.LastAt), wrap("look for files of the person", err)
 }
 
 // HasFile implements [library.FileStore].

@@ -152,6 +152,7 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 			q.DeleteContentsOfLibrary,
 			q.DeleteFilesOfLibrary,
 			q.DeleteCollectedOfLibrary,
+			q.DeleteCollectionsOfLibrary,
 			q.DeleteUsageOfLibrary,
 			q.DeleteEventsOfLibrary,
 			q.DeleteLibrary,

@@ -1,5 +1,5 @@
-// Package testenv gives tests what they need from outside Go: a PostgreSQL server, a browser, accessibility rules,
-// reference material. Only tests may import it; internal/arch checks this.
+// Package testenv gives tests what they need from outside Go: a PostgreSQL server, a browser, accessibility rules, a
+// validator of XML, reference material. Only tests may import it; internal/arch checks this.
 //
 // A test skips if what it needs is missing, so that `go test ./...` runs on any machine. `make test` installs
 // everything and sets CARREL_TEST_NO_SKIP=1, with which such a test fails instead.

@@ -45,6 +45,8 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"PostponeFetch and EndFetch end the lease", testEnd},
 		{"FindCollectedBefore finds a file of an account that has ended", testFindBefore},
 		{"ListCollected finds files by type and time, a page at a time", testList},
+		{"ListCollections has what each fetch has stored, also if it was fetched again", testCollections},
+		{"ListCollections lists a period, a page at a time, and nobody else's", testListCollections},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t)

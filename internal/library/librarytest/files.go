@@ -113,6 +113,50 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "number of files", Value(f.CountFiles(Ctx, p.ID))(t), 1)
 		Same(t, "number of events", len(f.Events(p.ID)), 3)
 	})
+	t.Run("adds a file of the person's own", func(t *testing.T) {
+		f := NewFixture(t, open)
+		p := f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		_, _, err := f.GetImportTimes(Ctx, p.ID)
+		WantErr(t, "no file", err, library.ErrNotFound)
+		Must(t, f.AddFile(Ctx, newFile(g, Now)))
+		_, _, err = f.GetImportTimes(Ctx, p.ID)
+		WantErr(t, "a pushed file", err, library.ErrNotFound)
+		own := func(at time.Time) library.NewFile {
+			a := newFile(g, at)
+			a.File.Application, a.File.Contract, a.Grant, a.Nonce = "", "", "", nil
+			a.Event.Kind = library.EventFileImported
+			return a
+		}
+		a := own(Later(time.Minute))
+		Must(t, f.AddImported(Ctx, a, p.Login.ID))
+		Same(t, "file", Value(f.GetFile(Ctx, p.ID, a.File.ID))(t), a.File)
+		Same(t, "content", Value(f.GetContent(Ctx, p.ID, a.File.ID))(t), a.Content)
+		Same(t, "kind of event", f.NewestEvent(p.ID).Kind, library.EventFileImported)
+		Must(t, f.AddImported(Ctx, own(Later(time.Hour)), p.Login.ID))
+		first, last, err := f.GetImportTimes(Ctx, p.ID)
+		Must(t, err)
+		Same(t, "first", first, Later(time.Minute))
+		Same(t, "last", last, Later(time.Hour))
+		Same(t, "number", Value(f.CountFiles(Ctx, p.ID))(t), 3)
+		Same(t, "pushers", len(Value(f.ListPushers(Ctx, p.ID))(t)), 1)
+		WantErr(t, "file again", f.AddImported(Ctx, a, p.Login.ID), library.ErrExists)
+		full := own(Now)
+		full.Quota.Files = 3
+		var quota *library.QuotaError
+		if err := f.AddImported(Ctx, full, p.Login.ID); !errors.As(err, &quota) || quota.Used.Files != 3 {
+			t.Errorf("full: %v", err)
+		}
+		WantErr(t, "another's login", f.AddImported(Ctx, own(Now), f.AnyPerson().Login.ID), library.ErrNotFound)
+		Must(t, f.EndLogin(Ctx, p.Login.ID))
+		WantErr(t, "an ended login", f.AddImported(Ctx, own(Now), p.Login.ID), library.ErrNotFound)
+		shut := f.AnyPerson()
+		Must(t, f.ShutLibrary(Ctx, shut.ID, Later(time.Hour), shut.Login.ID, AnyEvent(shut.ID)))
+		b := own(Now)
+		b.File.Library, b.Event.Library = shut.ID, shut.ID
+		WantErr(t, "a shut library", f.AddImported(Ctx, b, shut.Login.ID), library.ErrNotFound)
+		Same(t, "number", Value(f.CountFiles(Ctx, p.ID))(t), 3)
+	})
 	t.Run("does not fail for its neighbours", func(t *testing.T) {
 		f := NewFixture(t, open)
 		people := []Person{f.AnyPerson(), f.AnyPerson(), f.AnyPerson(), f.AnyPerson()}

@@ -118,3 +118,25 @@ ORDER BY collected_files.to_at, collected_files.file_id LIMIT sqlc.arg(lim);
 
 -- name: DeleteCollectedOfLibrary :exec
 DELETE FROM collected_files WHERE library_id = $1;
+
+-- name: AddCollection :exec
+INSERT INTO collections (library_id, application_id, fetched_at, account_id, object_type, provider, group_id,
+    service_id, from_at, to_at, files)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+ON CONFLICT (library_id, application_id, fetched_at, account_id, object_type) DO UPDATE SET
+    from_at = CASE WHEN excluded.from_at < collections.from_at THEN excluded.from_at ELSE collections.from_at END,
+    to_at = CASE WHEN excluded.to_at > collections.to_at THEN excluded.to_at ELSE collections.to_at END,
+    files = collections.files + 1;
+
+-- SQLite stores any value in any column. What is no number is left out, since a page cannot begin after it.
+-- name: ListCollections :many
+SELECT * FROM collections
+WHERE library_id = sqlc.arg(library_id) AND application_id = sqlc.arg(application_id)
+    AND (fetched_at, account_id, object_type) >
+        (sqlc.arg(fetched_at), CAST(sqlc.arg(account_id) AS TEXT), CAST(sqlc.arg(object_type) AS BIGINT))
+    AND fetched_at <= sqlc.arg(until)
+    AND CAST(fetched_at AS BIGINT) = fetched_at AND CAST(object_type AS BIGINT) = object_type
+ORDER BY fetched_at, account_id, object_type LIMIT sqlc.arg(lim);
+
+-- name: DeleteCollectionsOfLibrary :exec
+DELETE FROM collections WHERE library_id = $1;

@@ -55,5 +55,13 @@ DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.li
 -- name: DeleteFilesOfLibrary :exec
 DELETE FROM files WHERE library_id = $1;
 
+-- When files were added that no application has pushed. Both ends are found by an index.
+-- name: GetImportTimes :one
+SELECT
+    CAST(COALESCE((SELECT f.created_at FROM files f WHERE f.library_id = sqlc.arg(library_id) AND f.application_id = ''
+        ORDER BY f.created_at, f.id LIMIT 1), 0) AS BIGINT) AS first_at,
+    CAST(COALESCE((SELECT f.created_at FROM files f WHERE f.library_id = sqlc.arg(library_id) AND f.application_id = ''
+        ORDER BY f.created_at DESC, f.id DESC LIMIT 1), 0) AS BIGINT) AS last_at;
+
 -- name: HasFile :one
 SELECT EXISTS (SELECT 1 FROM files WHERE id = $1 AND library_id = $2);

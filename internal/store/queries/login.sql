@@ -16,6 +16,9 @@ UPDATE logins SET pending_code = $3 WHERE id = $1 AND library_id = $2;
 -- name: DeletePendingRecoveryCodes :exec
 UPDATE logins SET pending_code = NULL WHERE library_id = $1;
 
+-- name: HasLogin :one
+SELECT EXISTS (SELECT 1 FROM logins WHERE id = $1 AND library_id = $2);
+
 -- name: EndLogin :exec
 DELETE FROM logins WHERE id = $1;
 

@@ -116,6 +116,7 @@ var eventKeys = map[library.EventKind]string{
 	library.EventCodeReused:      "event.app.code_reused",
 	library.EventCodeRevoked:     "event.app.code_revoked",
 	library.EventFileAdded:       "event.file.added",
+	library.EventFileImported:    "event.file.imported",
 	library.EventFileRead:        "event.file.read_one",
 	library.EventFileDownloaded:  "event.file.downloaded",
 	library.EventNoRoom:          "event.file.no_room",

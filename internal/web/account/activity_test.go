@@ -52,6 +52,7 @@ func TestEventsHaveTexts(t *testing.T) {
 		library.EventPasswordChanged, library.EventCodeMade, library.EventShut, library.EventReopened,
 		library.EventAllowed, library.EventRenewed, library.EventDenied, library.EventStopped,
 		library.EventCodeReused, library.EventCodeRevoked, library.EventFileAdded,
+		library.EventFileImported,
 		library.EventFileRead, library.EventFileDownloaded, library.EventNoRoom,
 		library.EventConnected, library.EventNotConnected, library.EventAccountEnded, library.EventDisconnected,
 		library.EventNotAllowed,

@@ -152,11 +152,15 @@ func applicationNames(list []library.Application) map[wire.ApplicationID]string 
 	return names
 }
 
-// newRow returns the row of a file that the application of a name has added; empty if that is not known.
+// newRow returns the row of a file that the application of a name has added; empty if that is not known, or if the
+// person has added the file.
 func (h *Files) newRow(t *ui.Texts, file library.File, application string) fileRow {
 	row := fileRow{
 		ID: file.ID, Name: h.name(t, file), Kind: t.FileKind(file.Metadata.MIMEType),
 		From: ui.CleanText(application), Size: h.ui.Formatter(t).Size(file.Size), AddedAt: file.CreatedAt,
+	}
+	if file.IsImported() {
+		row.From = t.Text("files.from_you")
 	}
 	for _, label := range file.Metadata.Tags {
 		row.Labels = append(row.Labels, ui.CleanText(label))

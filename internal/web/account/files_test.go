@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
@@ -163,6 +164,25 @@ func TestFilesOfApplication(t *testing.T) {
 	file := p.Click(strings.Replace(p.FirstTestID("download-"), "download-", "file-", 1))
 	if !strings.Contains(file.Text(), "From Home Monitor") {
 		t.Errorf("file: %s", file.Text())
+	}
+}
+
+// TestOwnFile: what a person has added is shown as theirs, in the list, on its page, in the activity and in the
+// settings.
+func TestOwnFile(t *testing.T) {
+	t.Parallel()
+	w, b, _, _ := newPush(t, 1)
+	cookie := carreltest.Must(w.People.SignIn(t.Context(), webtest.Anna, webtest.Password, library.Device{}))(t)
+	in := carreltest.Must(w.People.Login(t.Context(), cookie))(t)
+	own := carreltest.Must(w.Files.Import(t.Context(), in, library.ImportedFile{Name: "holiday.png"},
+		strings.NewReader("a picture")))(t)
+	for _, test := range []struct{ path, want string }{
+		{"/files", "From you"}, {"/files/" + string(own.ID), "From you"}, {"/settings", "You: 9 bytes"},
+		{"/activity", "You added the file holiday.png"},
+	} {
+		if text := b.Get(test.path).Text(); !strings.Contains(text, test.want) {
+			t.Errorf("%s: no %q in %s", test.path, test.want, text)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ type settingsPage struct {
 	RoomOf []roomOf
 }
 
-// roomOf is how much room the files of an application take.
+// roomOf is how much room the files of an application take, or those that the person has added.
 type roomOf struct{ Name, Size string }
 
 // Show shows the settings.
@@ -49,7 +49,11 @@ func (h *Settings) Show(w http.ResponseWriter, r *http.Request, in *library.Sign
 	}
 	applications := make([]roomOf, 0, len(usage.Applications))
 	for _, a := range usage.Applications {
-		applications = append(applications, roomOf{ui.CleanText(a.Application.Name), format.Size(a.Bytes)})
+		name := ui.CleanText(a.Application.Name)
+		if a.Application.ID == "" { // what the person has added
+			name = texts.Text("settings.room_you")
+		}
+		applications = append(applications, roomOf{name, format.Size(a.Bytes)})
 	}
 	return h.ui.Render(w, http.StatusOK, "settings", &settingsPage{
 		Room: room, RoomOf: applications,

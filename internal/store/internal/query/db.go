@@ -51,6 +51,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addCollectedStmt, err = db.PrepareContext(ctx, addCollected); err != nil {
 		return nil, fmt.Errorf("error preparing query AddCollected: %w", err)
 	}
+	if q.addCollectionStmt, err = db.PrepareContext(ctx, addCollection); err != nil {
+		return nil, fmt.Errorf("error preparing query AddCollection: %w", err)
+	}
 	if q.addConnectionStmt, err = db.PrepareContext(ctx, addConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query AddConnection: %w", err)
 	}
@@ -215,6 +218,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteCollectedOfLibraryStmt, err = db.PrepareContext(ctx, deleteCollectedOfLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteCollectedOfLibrary: %w", err)
+	}
+	if q.deleteCollectionsOfLibraryStmt, err = db.PrepareContext(ctx, deleteCollectionsOfLibrary); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCollectionsOfLibrary: %w", err)
 	}
 	if q.deleteConnectionStmt, err = db.PrepareContext(ctx, deleteConnection); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteConnection: %w", err)
@@ -453,6 +459,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getGrantStmt, err = db.PrepareContext(ctx, getGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query GetGrant: %w", err)
 	}
+	if q.getImportTimesStmt, err = db.PrepareContext(ctx, getImportTimes); err != nil {
+		return nil, fmt.Errorf("error preparing query GetImportTimes: %w", err)
+	}
 	if q.getInstallationStmt, err = db.PrepareContext(ctx, getInstallation); err != nil {
 		return nil, fmt.Errorf("error preparing query GetInstallation: %w", err)
 	}
@@ -513,6 +522,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hasGrantStmt, err = db.PrepareContext(ctx, hasGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query HasGrant: %w", err)
 	}
+	if q.hasLoginStmt, err = db.PrepareContext(ctx, hasLogin); err != nil {
+		return nil, fmt.Errorf("error preparing query HasLogin: %w", err)
+	}
 	if q.hasStorageContentStmt, err = db.PrepareContext(ctx, hasStorageContent); err != nil {
 		return nil, fmt.Errorf("error preparing query HasStorageContent: %w", err)
 	}
@@ -560,6 +572,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.listCollectedOfTypeStmt, err = db.PrepareContext(ctx, listCollectedOfType); err != nil {
 		return nil, fmt.Errorf("error preparing query ListCollectedOfType: %w", err)
+	}
+	if q.listCollectionsStmt, err = db.PrepareContext(ctx, listCollections); err != nil {
+		return nil, fmt.Errorf("error preparing query ListCollections: %w", err)
 	}
 	if q.listConnectionsStmt, err = db.PrepareContext(ctx, listConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListConnections: %w", err)
@@ -1061,6 +1076,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addCollectedStmt: %w", cerr)
 		}
 	}
+	if q.addCollectionStmt != nil {
+		if cerr := q.addCollectionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addCollectionStmt: %w", cerr)
+		}
+	}
 	if q.addConnectionStmt != nil {
 		if cerr := q.addConnectionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addConnectionStmt: %w", cerr)
@@ -1334,6 +1354,11 @@ func (q *Queries) Close() error {
 	if q.deleteCollectedOfLibraryStmt != nil {
 		if cerr := q.deleteCollectedOfLibraryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteCollectedOfLibraryStmt: %w", cerr)
+		}
+	}
+	if q.deleteCollectionsOfLibraryStmt != nil {
+		if cerr := q.deleteCollectionsOfLibraryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCollectionsOfLibraryStmt: %w", cerr)
 		}
 	}
 	if q.deleteConnectionStmt != nil {
@@ -1731,6 +1756,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getGrantStmt: %w", cerr)
 		}
 	}
+	if q.getImportTimesStmt != nil {
+		if cerr := q.getImportTimesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getImportTimesStmt: %w", cerr)
+		}
+	}
 	if q.getInstallationStmt != nil {
 		if cerr := q.getInstallationStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getInstallationStmt: %w", cerr)
@@ -1831,6 +1861,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hasGrantStmt: %w", cerr)
 		}
 	}
+	if q.hasLoginStmt != nil {
+		if cerr := q.hasLoginStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasLoginStmt: %w", cerr)
+		}
+	}
 	if q.hasStorageContentStmt != nil {
 		if cerr := q.hasStorageContentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hasStorageContentStmt: %w", cerr)
@@ -1909,6 +1944,11 @@ func (q *Queries) Close() error {
 	if q.listCollectedOfTypeStmt != nil {
 		if cerr := q.listCollectedOfTypeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listCollectedOfTypeStmt: %w", cerr)
+		}
+	}
+	if q.listCollectionsStmt != nil {
+		if cerr := q.listCollectionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listCollectionsStmt: %w", cerr)
 		}
 	}
 	if q.listConnectionsStmt != nil {
@@ -2709,6 +2749,7 @@ type Queries struct {
 	addAuthorizationStmt                         *sql.Stmt
 	addChainStmt                                 *sql.Stmt
 	addCollectedStmt                             *sql.Stmt
+	addCollectionStmt                            *sql.Stmt
 	addConnectionStmt                            *sql.Stmt
 	addContentStmt                               *sql.Stmt
 	addContractStmt                              *sql.Stmt
@@ -2764,6 +2805,7 @@ type Queries struct {
 	deleteAuthRequestsOfSessionsOfLibraryStmt    *sql.Stmt
 	deleteAuthorizationSecretsStmt               *sql.Stmt
 	deleteCollectedOfLibraryStmt                 *sql.Stmt
+	deleteCollectionsOfLibraryStmt               *sql.Stmt
 	deleteConnectionStmt                         *sql.Stmt
 	deleteConnectionAccessStmt                   *sql.Stmt
 	deleteContentsOfLibraryStmt                  *sql.Stmt
@@ -2843,6 +2885,7 @@ type Queries struct {
 	getFetchStmt                                 *sql.Stmt
 	getFileStmt                                  *sql.Stmt
 	getGrantStmt                                 *sql.Stmt
+	getImportTimesStmt                           *sql.Stmt
 	getInstallationStmt                          *sql.Stmt
 	getLastUseStmt                               *sql.Stmt
 	getLastUseWithTokenStmt                      *sql.Stmt
@@ -2863,6 +2906,7 @@ type Queries struct {
 	hasDeliveryStmt                              *sql.Stmt
 	hasFileStmt                                  *sql.Stmt
 	hasGrantStmt                                 *sql.Stmt
+	hasLoginStmt                                 *sql.Stmt
 	hasStorageContentStmt                        *sql.Stmt
 	hideAccountStmt                              *sql.Stmt
 	isGrantInUseStmt                             *sql.Stmt
@@ -2879,6 +2923,7 @@ type Queries struct {
 	listCollectedBindingsStmt                    *sql.Stmt
 	listCollectedOfOlderKeyStmt                  *sql.Stmt
 	listCollectedOfTypeStmt                      *sql.Stmt
+	listCollectionsStmt                          *sql.Stmt
 	listConnectionsStmt                          *sql.Stmt
 	listConnectionsOfGrantStmt                   *sql.Stmt
 	listConnectionsOfLibraryStmt                 *sql.Stmt
@@ -3044,6 +3089,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addAuthorizationStmt:              q.addAuthorizationStmt,
 		addChainStmt:                      q.addChainStmt,
 		addCollectedStmt:                  q.addCollectedStmt,
+		addCollectionStmt:                 q.addCollectionStmt,
 		addConnectionStmt:                 q.addConnectionStmt,
 		addContentStmt:                    q.addContentStmt,
 		addContractStmt:                   q.addContractStmt,
@@ -3099,6 +3145,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAuthRequestsOfSessionsOfLibraryStmt:    q.deleteAuthRequestsOfSessionsOfLibraryStmt,
 		deleteAuthorizationSecretsStmt:               q.deleteAuthorizationSecretsStmt,
 		deleteCollectedOfLibraryStmt:                 q.deleteCollectedOfLibraryStmt,
+		deleteCollectionsOfLibraryStmt:               q.deleteCollectionsOfLibraryStmt,
 		deleteConnectionStmt:                         q.deleteConnectionStmt,
 		deleteConnectionAccessStmt:                   q.deleteConnectionAccessStmt,
 		deleteContentsOfLibraryStmt:                  q.deleteContentsOfLibraryStmt,
@@ -3178,6 +3225,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getFetchStmt:                                 q.getFetchStmt,
 		getFileStmt:                                  q.getFileStmt,
 		getGrantStmt:                                 q.getGrantStmt,
+		getImportTimesStmt:                           q.getImportTimesStmt,
 		getInstallationStmt:                          q.getInstallationStmt,
 		getLastUseStmt:                               q.getLastUseStmt,
 		getLastUseWithTokenStmt:                      q.getLastUseWithTokenStmt,
@@ -3198,6 +3246,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		hasDeliveryStmt:                              q.hasDeliveryStmt,
 		hasFileStmt:                                  q.hasFileStmt,
 		hasGrantStmt:                                 q.hasGrantStmt,
+		hasLoginStmt:                                 q.hasLoginStmt,
 		hasStorageContentStmt:                        q.hasStorageContentStmt,
 		hideAccountStmt:                              q.hideAccountStmt,
 		isGrantInUseStmt:                             q.isGrantInUseStmt,
@@ -3214,6 +3263,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listCollectedBindingsStmt:                    q.listCollectedBindingsStmt,
 		listCollectedOfOlderKeyStmt:                  q.listCollectedOfOlderKeyStmt,
 		listCollectedOfTypeStmt:                      q.listCollectedOfTypeStmt,
+		listCollectionsStmt:                          q.listCollectionsStmt,
 		listConnectionsStmt:                          q.listConnectionsStmt,
 		listConnectionsOfGrantStmt:                   q.listConnectionsOfGrantStmt,
 		listConnectionsOfLibraryStmt:                 q.listConnectionsOfLibraryStmt,

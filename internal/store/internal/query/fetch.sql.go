@@ -51,6 +51,45 @@ func (q *Queries) AddCollected(ctx context.Context, arg AddCollectedParams) erro
 	return err
 }
 
+const addCollection = `-- name: AddCollection :exec
+INSERT INTO collections (library_id, application_id, fetched_at, account_id, object_type, provider, group_id,
+    service_id, from_at, to_at, files)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+ON CONFLICT (library_id, application_id, fetched_at, account_id, object_type) DO UPDATE SET
+    from_at = CASE WHEN excluded.from_at < collections.from_at THEN excluded.from_at ELSE collections.from_at END,
+    to_at = CASE WHEN excluded.to_at > collections.to_at THEN excluded.to_at ELSE collections.to_at END,
+    files = collections.files + 1
+`
+
+type AddCollectionParams struct {
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	FetchedAt     Number
+	AccountID     wire.AccountID
+	ObjectType    Number
+	Provider      string
+	GroupID       Number
+	ServiceID     Number
+	FromAt        Number
+	ToAt          Number
+}
+
+func (q *Queries) AddCollection(ctx context.Context, arg AddCollectionParams) error {
+	_, err := q.exec(ctx, q.addCollectionStmt, addCollection,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.FetchedAt,
+		arg.AccountID,
+		arg.ObjectType,
+		arg.Provider,
+		arg.GroupID,
+		arg.ServiceID,
+		arg.FromAt,
+		arg.ToAt,
+	)
+	return err
+}
+
 const advanceFetch = `-- name: AdvanceFetch :execrows
 UPDATE fetches SET position = $1, files = files + $2, attempts = 0,
     updated_at = $3
@@ -130,6 +169,15 @@ DELETE FROM collected_files WHERE library_id = $1
 
 func (q *Queries) DeleteCollectedOfLibrary(ctx context.Context, libraryID library.ID) error {
 	_, err := q.exec(ctx, q.deleteCollectedOfLibraryStmt, deleteCollectedOfLibrary, libraryID)
+	return err
+}
+
+const deleteCollectionsOfLibrary = `-- name: DeleteCollectionsOfLibrary :exec
+DELETE FROM collections WHERE library_id = $1
+`
+
+func (q *Queries) DeleteCollectionsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.exec(ctx, q.deleteCollectionsOfLibraryStmt, deleteCollectionsOfLibrary, libraryID)
 	return err
 }
 
@@ -469,6 +517,70 @@ func (q *Queries) ListCollectedOfType(ctx context.Context, arg ListCollectedOfTy
 			&i.Size,
 			&i.CreatedAt,
 			&i.ToAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listCollections = `-- name: ListCollections :many
+SELECT library_id, application_id, fetched_at, account_id, object_type, provider, group_id, service_id, from_at, to_at, files FROM collections
+WHERE library_id = $1 AND application_id = $2
+    AND (fetched_at, account_id, object_type) >
+        ($3, CAST($4 AS TEXT), CAST($5 AS BIGINT))
+    AND fetched_at <= $6
+    AND CAST(fetched_at AS BIGINT) = fetched_at AND CAST(object_type AS BIGINT) = object_type
+ORDER BY fetched_at, account_id, object_type LIMIT $7
+`
+
+type ListCollectionsParams struct {
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	FetchedAt     Number
+	AccountID     string
+	ObjectType    Number
+	Until         Number
+	Lim           int32
+}
+
+// SQLite stores any value in any column. What is no number is left out, since a page cannot begin after it.
+func (q *Queries) ListCollections(ctx context.Context, arg ListCollectionsParams) ([]Collection, error) {
+	rows, err := q.query(ctx, q.listCollectionsStmt, listCollections,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.FetchedAt,
+		arg.AccountID,
+		arg.ObjectType,
+		arg.Until,
+		arg.Lim,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Collection
+	for rows.Next() {
+		var i Collection
+		if err := rows.Scan(
+			&i.LibraryID,
+			&i.ApplicationID,
+			&i.FetchedAt,
+			&i.AccountID,
+			&i.ObjectType,
+			&i.Provider,
+			&i.GroupID,
+			&i.ServiceID,
+			&i.FromAt,
+			&i.ToAt,
+			&i.Files,
 		); err != nil {
 			return nil, err
 		}

@@ -126,6 +126,27 @@ func (q *Queries) GetFile(ctx context.Context, iD wire.FileName, libraryID libra
 	return i, err
 }
 
+const getImportTimes = `-- name: GetImportTimes :one
+SELECT
+    CAST(COALESCE((SELECT f.created_at FROM files f WHERE f.library_id = $1 AND f.application_id = ''
+        ORDER BY f.created_at, f.id LIMIT 1), 0) AS BIGINT) AS first_at,
+    CAST(COALESCE((SELECT f.created_at FROM files f WHERE f.library_id = $1 AND f.application_id = ''
+        ORDER BY f.created_at DESC, f.id DESC LIMIT 1), 0) AS BIGINT) AS last_at
+`
+
+type GetImportTimesRow struct {
+	FirstAt Number
+	LastAt  Number
+}
+
+// When files were added that no application has pushed. Both ends are found by an index.
+func (q *Queries) GetImportTimes(ctx context.Context, libraryID library.ID) (GetImportTimesRow, error) {
+	row := q.queryRow(ctx, q.getImportTimesStmt, getImportTimes, libraryID)
+	var i GetImportTimesRow
+	err := row.Scan(&i.FirstAt, &i.LastAt)
+	return i, err
+}
+
 const hasFile = `-- name: HasFile :one
 SELECT EXISTS (SELECT 1 FROM files WHERE id = $1 AND library_id = $2)
 `

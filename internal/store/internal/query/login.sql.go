@@ -111,6 +111,17 @@ func (q *Queries) GetLogin(ctx context.Context, hash seal.Hash) (GetLoginRow, er
 	return i, err
 }
 
+const hasLogin = `-- name: HasLogin :one
+SELECT EXISTS (SELECT 1 FROM logins WHERE id = $1 AND library_id = $2)
+`
+
+func (q *Queries) HasLogin(ctx context.Context, iD library.LoginID, libraryID library.ID) (bool, error) {
+	row := q.queryRow(ctx, q.hasLoginStmt, hasLogin, iD, libraryID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const setPendingRecoveryCode = `-- name: SetPendingRecoveryCode :execrows
 UPDATE logins SET pending_code = $3 WHERE id = $1 AND library_id = $2
 `

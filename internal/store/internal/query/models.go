@@ -127,6 +127,20 @@ type CollectedFile struct {
 	Origin      string
 }
 
+type Collection struct {
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	FetchedAt     Number
+	AccountID     wire.AccountID
+	ObjectType    Number
+	Provider      string
+	GroupID       Number
+	ServiceID     Number
+	FromAt        Number
+	ToAt          Number
+	Files         Number
+}
+
 type Connection struct {
 	ID            string
 	Reference     string
