@@ -70,6 +70,10 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 			_ = readPool.Close()
 		}
 	}()
+	// A connection that were made later would not be to this file if somebody has replaced it.
+	if err := readPool.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, explain(err))
+	}
 	w, err := newGroupWriter(ctx, writePool, path, clean && noLog)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, explain(err))
