@@ -8,7 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// deliveries lists the application's deliveries to the person's providers.
+// deliveries lists the contract's deliveries to the person's providers.
 func (a *api) deliveries(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
 	list, err := a.Deliveries.List(r.Context(), b)
 	if err != nil {

@@ -77,7 +77,8 @@ func TestForeignIDsOfPages(t *testing.T) {
 						return own[other]
 					})
 					// The page of accounts is shown instead of one that asks about an account.
-					if p.Status != http.StatusNotFound && !strings.Contains(p.Text(), "That account is not connected.") {
+					if p.Status != http.StatusNotFound &&
+						!strings.Contains(p.Text(), "That account is not connected.") {
 						t.Errorf("%s, %s: %d %s", pattern, whose, p.Status, p.Text())
 					}
 					seen[whose] = helpCode.ReplaceAllString(strings.ReplaceAll(p.Text(), id, "ID"), "CODE")
