@@ -371,7 +371,7 @@ func TestErrorsThroughTheSDK(t *testing.T) {
 			l.FailNext(digimetest.EndpointContract, digimetest.Refuse(digime.Error{Code: test.code,
 				Status: test.status, Message: test.message, Reference: wire.NewReference()}))
 			_, err := k.GetDetails(t.Context())
-			checkSDKError(t, err, test.status, test.code, test.message)
+			_ = checkSDKError(t, err, test.status, test.code, test.message)
 		})
 	}
 }
