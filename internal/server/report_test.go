@@ -83,8 +83,8 @@ func (k *keeper) collects(t *testing.T, p *carreltest.Person, g *carreltest.Gran
 
 const sampleProvider = "Sample care provider"
 
-// TestReport: a report has a line for each fetch that has stored something, in its period, and stays so when the same is
-// collected again.
+// TestReport: a report has a line for each fetch that has stored something, in its period, and stays so when the same
+// is collected again.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
@@ -182,7 +182,8 @@ func TestAttackReportOfOthers(t *testing.T) {
 		if k.config.Database != "" && !strings.HasPrefix(k.config.Database, "postgres") {
 			k.changes(`UPDATE collections SET fetched_at = 'soon' WHERE object_type = $1`, measurement)
 			k.changes(`INSERT INTO collections SELECT library_id, application_id, fetched_at + 0.5, account_id, 1e99,
-				provider, group_id, service_id, from_at, to_at, files FROM collections WHERE fetched_at <> 'soon' LIMIT 1`)
+				provider, group_id, service_id, from_at, to_at, files FROM collections
+				WHERE fetched_at <> 'soon' LIMIT 1`)
 			if lines := reports(t, userOf(g), digime.PortabilityReportOptions{}); len(lines) != 1 {
 				t.Errorf("with a row that does not read: %+v", lines)
 			}

@@ -120,7 +120,8 @@ var sdkErrors = []sdkError{
 		message: "Bearer token refused",
 		meet: func(ctx context.Context, t *testing.T, w *carreltest.World) error {
 			contract := anyWriter(w)
-			client := carreltest.Must(digime.New(string(contract.Application.ID), digime.WithServer(w.URL), noRetries))(t)
+			client := carreltest.Must(digime.New(string(contract.Application.ID), digime.WithServer(w.URL),
+				noRetries))(t)
 			forged := carreltest.Must(client.ParseContract(string(contract.Client.Contract.ID),
 				wire.MarshalPrivateKey(carreltest.Key(3))))(t)
 			_, err := forged.Storage("nosuchstorage").ListFiles(ctx, digime.StorageListOptions{})
@@ -208,8 +209,8 @@ var sdkErrors = []sdkError{
 			contract, address := anyReader(w), strings.TrimPrefix(w.URL, "http://")
 			other := dial(t, address)
 			fmt.Fprintf(other, "POST /sign-in HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nX-Forwarded-For: 192.0.2.9\r\n"+
-				"Expect: 100-continue\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\n",
-				address, w.URL)
+				"Expect: 100-continue\r\nContent-Length: 100\r\n"+
+				"Content-Type: application/x-www-form-urlencoded\r\n\r\n", address, w.URL)
 			if r := readAnswer(t, other); r.StatusCode != http.StatusContinue { // its body is being read
 				t.Fatal(r.Status)
 			}
@@ -370,7 +371,7 @@ func TestErrorsThroughTheSDK(t *testing.T) {
 			l.FailNext(digimetest.EndpointContract, digimetest.Refuse(digime.Error{Code: test.code,
 				Status: test.status, Message: test.message, Reference: wire.NewReference()}))
 			_, err := k.GetDetails(t.Context())
-			checkSDKError(t, err, test.status, test.code, test.message)
+			_ = checkSDKError(t, err, test.status, test.code, test.message)
 		})
 	}
 }
