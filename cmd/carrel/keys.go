@@ -197,8 +197,9 @@ func printReset(uses []server.KeyUse, verb string) {
   authorisations        %4d   some have ended already; who is at a provider just now has to begin again
   deliveries under way  %4d   they end as expired, or as unknown if they were being sent; applications can send again
   answers of providers  %4d   the state of each delivery stays
+  keys of postboxes     %4d   clients of earlier generations get new ones when they ask for consent again
 
 Nobody's files are lost: the master keys do not open them.
 `, verb, n[store.BoxSigningKey], n[store.BoxConnection], n[store.BoxRevocation], n[store.BoxAuthorization],
-		n[store.BoxPayload], n[store.BoxAnswer])
+		n[store.BoxPayload], n[store.BoxAnswer], n[store.BoxPostbox])
 }

@@ -196,7 +196,7 @@ func (f *Files) add(
 	case err != nil:
 		return File{}, fmt.Errorf("add file: %w", err)
 	}
-	b.request.nonceUsed = true
+	b.request.spent()
 	return file, nil
 }
 

@@ -211,6 +211,8 @@ func boxPurpose(b store.Box) string {
 		return delivery.PayloadPurpose(b.Delivery.ID)
 	case store.BoxAnswer:
 		return delivery.AnswerPurpose(b.Delivery.ID)
+	case store.BoxPostbox:
+		return library.PostboxPurpose(b.Postbox.ID)
 	default:
 		return ""
 	}

@@ -47,6 +47,7 @@ func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 	s.answered = s.sends(t, "answered")
 	s.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: 503})
 	s.waiting = s.sends(t, "waiting")
+	getsPostbox(t, s.person, s.grant.Contract)
 	s.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: []byte(`{"of":"later"}`)})
 
 	other := s.Person("bram@example.org")
@@ -114,7 +115,7 @@ func TestRotateKeys(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, options ...carreltest.Option) {
 		s := newSealedWorld(t, options...)
-		if got := s.totals(t); !slices.Equal(got, []int{8}) {
+		if got := s.totals(t); !slices.Equal(got, []int{9}) {
 			t.Fatalf("the keys have sealed %v", got)
 		}
 		rotate := func(o server.RotateOptions) server.Rotation {
@@ -122,20 +123,20 @@ func TestRotateKeys(t *testing.T) {
 			return carreltest.Must(server.RotateKeys(t.Context(), s.config, o))(t)
 		}
 		added := rotate(server.RotateOptions{AddOnly: true})
-		if got := s.totals(t); !slices.Equal(got, []int{8, 0}) || added.Added == "" {
+		if got := s.totals(t); !slices.Equal(got, []int{9, 0}) || added.Added == "" {
 			t.Errorf("after adding a key, the keys have sealed %v: %+v", got, added)
 		}
 		// An interrupted rotation goes on with the key that it has added.
 		r := rotate(server.RotateOptions{})
-		if got := s.totals(t); !slices.Equal(got, []int{0, 8}) || r.Encrypted != 8 || r.Added != "" ||
+		if got := s.totals(t); !slices.Equal(got, []int{0, 9}) || r.Encrypted != 9 || r.Added != "" ||
 			r.Newest != added.Added {
 			t.Errorf("after rotating, the keys have sealed %v: %+v", got, r)
 		}
 		r = rotate(server.RotateOptions{DropOld: true})
-		if got := s.totals(t); !slices.Equal(got, []int{8}) || len(r.Dropped) != 1 || r.Added != "" {
+		if got := s.totals(t); !slices.Equal(got, []int{9}) || len(r.Dropped) != 1 || r.Added != "" {
 			t.Errorf("after dropping the old key, the keys have sealed %v: %+v", got, r)
 		}
-		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 8 {
+		if again := rotate(server.RotateOptions{}); again.Added == "" || again.Encrypted != 9 {
 			t.Errorf("the next rotation: %+v", again)
 		}
 
@@ -159,7 +160,7 @@ func TestAttackLostKeys(t *testing.T) {
 			t.Error("a lost keyring was rotated")
 		}
 		uses := carreltest.Must(server.ListKeys(t.Context(), s.config))(t)
-		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 8+uses[0].Boxes[store.BoxBinding] {
+		if len(uses) != 1 || uses[0].Known || uses[0].Total() != 9+uses[0].Boxes[store.BoxBinding] {
 			t.Errorf("without a keyring the keys are %+v", uses)
 		}
 		s.config.PublicURL = "https://library.example"
@@ -200,7 +201,7 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 	t.Parallel()
 	sealed := []string{
 		"signing_keys.private", "trips.secrets", "provider_accounts.access", "token_revocations.access",
-		"delivery_contents.payload", "delivery_contents.answer",
+		"delivery_contents.payload", "delivery_contents.answer", "postboxes.box",
 	}
 	// Their MACs are made again by library.Integrity.Rebind, and counted by store.DB.CountBindings.
 	authenticated := []string{
@@ -209,7 +210,8 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 	}
 	others := []string{
 		"links.binding", "links.session_binding", "logins.binding", "event_checkpoints.hash", "chains.hash",
-		"nonces.hash", "libraries.public_key", "locks.box", "logins.hash", "logins.seal", "logins.pending_code",
+		"nonces.hash", "nonces.retry_call", "sessions.unsigned_key",
+		"libraries.public_key", "locks.box", "logins.hash", "logins.seal", "logins.pending_code",
 		"events.previous", "events.hash", "links.hash", "links.state", "links.session_hash", "codes.hash", "codes.seal",
 		"tokens.hash", "tokens.seal", "tokens.code_hash", "deleted_tokens.hash", "sessions.hash", "sessions.public_key",
 		"sessions.seal", "contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",

@@ -25,13 +25,15 @@ const (
 	BoxRevocation    BoxKind = "provider tokens to revoke"
 	BoxPayload       BoxKind = "delivery under way"
 	BoxAnswer        BoxKind = "answer of a provider"
+	BoxPostbox       BoxKind = "key of a postbox"
 	// BoxBinding is no box but a MAC, which proves that rows are what the server has written.
 	BoxBinding BoxKind = "binding"
 )
 
 // BoxKinds lists the kinds of boxes.
 func BoxKinds() []BoxKind {
-	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxRevocation, BoxPayload, BoxAnswer, BoxBinding}
+	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxRevocation, BoxPayload, BoxAnswer, BoxPostbox,
+		BoxBinding}
 }
 
 // A Box is a secret of the server, as the master keyring has sealed it.
@@ -40,11 +42,12 @@ type Box struct {
 	Bytes []byte
 
 	// One of these says whose it is: the id of a signing key, the authorization, the connection (also one
-	// that has ended, whose tokens are to be revoked), or the delivery.
+	// that has ended, whose tokens are to be revoked), the delivery, or the postbox.
 	SigningKey    string
 	Authorization delivery.Authorization
 	Connection    delivery.Connection
 	Delivery      delivery.Delivery
+	Postbox       library.Postbox
 }
 
 // boxesAtOnce is how many rows with boxes are in memory at a time.
@@ -57,6 +60,7 @@ func (db *DB) EachBox(ctx context.Context, f func(Box) error) error {
 		// A connection that ends meanwhile becomes a token revocation.
 		db.eachConnection, db.eachTokenRevocation,
 		db.eachDeliveryContent,
+		db.eachPostbox,
 	} {
 		if err := each(ctx, f); err != nil {
 			return err
@@ -169,6 +173,23 @@ func (db *DB) eachTokenRevocation(ctx context.Context, f func(Box) error) error 
 	return nil
 }
 
+func (db *DB) eachPostbox(ctx context.Context, f func(Box) error) error {
+	for after, more := library.PostboxID(""), true; more; {
+		rows, err := db.reader.ListPostboxes(ctx, after, boxesAtOnce)
+		if err != nil {
+			return wrap("list postboxes", err)
+		}
+		for _, row := range rows {
+			if err := f(Box{Kind: BoxPostbox, Bytes: row.Box, Postbox: toPostbox(row)}); err != nil {
+				return err
+			}
+			after = row.ID
+		}
+		more = len(rows) == boxesAtOnce
+	}
+	return nil
+}
+
 // eachDeliveryContent has one content in memory at a time: they are large.
 func (db *DB) eachDeliveryContent(ctx context.Context, f func(Box) error) error {
 	const doing = "list contents of deliveries"
@@ -237,6 +258,8 @@ func replaceBox(ctx context.Context, q *query.Queries, r Replacement) error {
 		return q.ReplacePayload(ctx, r.New, string(r.Delivery.ID), r.Bytes)
 	case BoxAnswer:
 		return q.ReplaceAnswer(ctx, r.New, string(r.Delivery.ID), r.Bytes)
+	case BoxPostbox:
+		return q.ReplacePostbox(ctx, r.New, r.Postbox.ID, r.Bytes)
 	default:
 		return fmt.Errorf("there are no boxes of kind %q", r.Kind)
 	}
@@ -260,6 +283,9 @@ func (db *DB) ResetKeyring(ctx context.Context, at time.Time, reason string) err
 			return err
 		}
 		if _, err := q.DeleteAuthorizationSecrets(ctx); err != nil {
+			return err
+		}
+		if _, err := q.DeletePostboxes(ctx); err != nil {
 			return err
 		}
 		_, err := q.DeleteSigningKeys(ctx)

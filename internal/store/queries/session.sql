@@ -1,6 +1,7 @@
 -- name: AddSession :exec
-INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
+    unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: GetSession :one
 SELECT * FROM sessions WHERE hash = $1;

@@ -87,6 +87,7 @@ type AuthRequest struct {
 	AnsweredBy     library.LoginID
 	Binding        []byte
 	SessionBinding []byte
+	Postbox        Flag
 }
 
 type Authorization struct {
@@ -294,6 +295,15 @@ type Login struct {
 	Binding     []byte
 }
 
+type Postbox struct {
+	ID            library.PostboxID
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	Box           []byte
+	CreatedAt     Number
+}
+
 type Session struct {
 	Hash          seal.Hash
 	ApplicationID wire.ApplicationID
@@ -304,6 +314,7 @@ type Session struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
+	UnsignedKey   []byte
 }
 
 type SigningKey struct {

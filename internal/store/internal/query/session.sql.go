@@ -14,8 +14,9 @@ import (
 )
 
 const addSession = `-- name: AddSession :exec
-INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
+    unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddSessionParams struct {
@@ -28,6 +29,7 @@ type AddSessionParams struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
+	UnsignedKey   []byte
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
@@ -41,6 +43,7 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 		arg.Options,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.UnsignedKey,
 	)
 	return err
 }
@@ -88,7 +91,7 @@ func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library
 }
 
 const getSession = `-- name: GetSession :one
-SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at FROM sessions WHERE hash = $1
+SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, unsigned_key FROM sessions WHERE hash = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, error) {
@@ -104,6 +107,7 @@ func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, erro
 		&i.Options,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.UnsignedKey,
 	)
 	return i, err
 }
