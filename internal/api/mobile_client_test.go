@@ -317,7 +317,8 @@ func TestAndroid(t *testing.T) {
 		Expiry int64
 	}
 	m.decodes(&session, "POST", "/v1.6/permission-access/session", "", []byte(`{"appId":"androidApp","contractId":"`+
-		string(write.Client.Contract.ID)+`","accept":{"compression":"gzip"},"sdkAgent":{"name":"android","version":"4.0.15"}}`))
+		string(write.Client.Contract.ID)+`","accept":{"compression":"gzip"},`+
+		`"sdkAgent":{"name":"android","version":"4.0.15"}}`))
 	if session.Key == "" || session.Expiry == 0 {
 		t.Errorf("session %+v", session)
 	}
