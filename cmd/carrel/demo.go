@@ -28,6 +28,7 @@ type demoCmd struct {
 	Data                 string        `help:"Folder for all data. Default: a new one." type:"path"`
 	AccessTokenLifetime  time.Duration `help:"Lifetime of an access token." default:"24h"`
 	RefreshTokenLifetime time.Duration `help:"Lifetime of a consent and its refresh token." default:"4320h"`
+	Legacy               bool          `help:"Serve clients of earlier generations, too: the Node SDK before version 10."`
 	Verbose              bool          `help:"Print the server's log."`
 }
 
@@ -62,7 +63,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	config := server.Config{PublicURL: public, AllowHTTP: true, Database: filepath.Join(data, "carrel.db"),
 		Blobs: filepath.Join(data, "blobs"), Keyring: filepath.Join(data, "master.key"), Operator: "Carrel Demo",
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.RefreshTokenLifetime,
-		DeleteWait: 7 * 24 * time.Hour, Log: log}
+		DeleteWait: 7 * 24 * time.Hour, Legacy: c.Legacy, Log: log}
 	providers, err := startProviders(ctx, c.ProviderListen, data, log, &config)
 	if err != nil {
 		return errors.Join(err, l.Close())

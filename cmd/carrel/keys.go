@@ -199,8 +199,9 @@ func printReset(uses []server.KeyUse, verb string) {
   deliveries under way  %4d   they end as expired, or as unknown if they were being sent; applications can send again
   answers of providers  %4d   the state of each delivery stays
   fingerprints          %4d   what was collected from sources is stored once more when it is collected again
+  keys of postboxes     %4d   clients of earlier generations get new ones when they ask for consent again
 
 Nobody's files are lost: the master keys do not open them.
 `, verb, n[store.BoxSigningKey], n[store.BoxConnection], n[store.BoxRevocation], n[store.BoxAuthorization],
-		n[store.BoxPayload], n[store.BoxAnswer], n[store.BoxFingerprint])
+		n[store.BoxPayload], n[store.BoxAnswer], n[store.BoxFingerprint], n[store.BoxPostbox])
 }

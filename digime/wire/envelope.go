@@ -103,6 +103,23 @@ func OpenEnvelope(key *rsa.PrivateKey, r io.Reader) io.Reader {
 	return &envelopeReader{key: key, src: r}
 }
 
+// ContentKeySize is the size in bytes of the key of a content.
+const ContentKeySize = fileKeySize
+
+// OpenContent returns a reader of a content that was encrypted as that of an envelope is, with a key and an IV that
+// came in another way: as clients of earlier generations push. Its errors are those of [OpenEnvelope], without
+// [ErrEnvelopeKey]. The key has [ContentKeySize] bytes, and the IV 16.
+func OpenContent(key, iv []byte, r io.Reader) (io.Reader, error) {
+	if len(key) != fileKeySize || len(iv) != aes.BlockSize {
+		return nil, fmt.Errorf("open content: key of %d bytes and IV of %d bytes", len(key), len(iv))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("open content: %w", err)
+	}
+	return &envelopeReader{src: r, mode: cipher.NewCBCDecrypter(block, iv), buf: make([]byte, openBuffer)}, nil
+}
+
 const openBuffer = 64 << 10
 
 type envelopeReader struct {

@@ -151,6 +151,9 @@ func (t *Token) Peek(claims any) error {
 	return nil
 }
 
+// Text returns the text of the token, without its signature.
+func (t *Token) Text() string { return t.signed }
+
 // HasUnicodeClaims reports whether the claims are Unicode: see [IsUnicode].
 func (t *Token) HasUnicodeClaims() bool { return IsUnicode(t.payload) }
 

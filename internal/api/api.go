@@ -22,7 +22,7 @@ import (
 )
 
 // Base is the path below which the calls are. The version is part of the protocol: up to v1.6
-// files have another inner format.
+// files have another inner format. See older.go for the calls below the bases of before.
 const Base = "/v1.7/"
 
 // Config is what the handlers call, and their limits.
@@ -41,7 +41,10 @@ type Config struct {
 	// CloudTokensOnce refuses a token of the file storage that was used before. Otherwise one can be used again for the
 	// minute or two that it is valid.
 	CloudTokensOnce bool
-	Signer          *library.Signer
+	// Legacy serves clients of earlier generations, which read without a signature and push to postboxes. Without it,
+	// what only they call is refused.
+	Legacy bool
+	Signer *library.Signer
 	// Catalogue is what people can connect.
 	Catalogue *catalogue.Catalogue
 	// PublicURL is where clients reach the server, without a slash at the end.
@@ -61,6 +64,8 @@ type api struct {
 	places *places
 	kept   *places // for the calls of keptCalls
 	large  *places // for large resources
+	// serviceLists are answers of discovery/services.
+	serviceLists serviceLists
 }
 
 // New returns the handler of all calls. It answers anything else with the protocol's NotFound.
@@ -68,15 +73,19 @@ func New(c Config) http.Handler {
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 1024
 	}
-	a := &api{c, newPlaces(c.MaxInFlight, aQuarter), newPlaces(keptPlaces, aQuarter),
-		newPlaces(maxLargeResources, aHalf)}
+	a := &api{Config: c, places: newPlaces(c.MaxInFlight, aQuarter), kept: newPlaces(keptPlaces, aQuarter),
+		large: newPlaces(maxLargeResources, aHalf)}
 	mux := http.NewServeMux()
-	handle := func(pattern string, h handler) {
-		method, rest, _ := strings.Cut(pattern, " ")
-		mux.Handle(method+" "+Base+rest, a.respond(h))
+	below := func(base string) func(string, handler) {
+		return func(pattern string, h handler) {
+			method, rest, _ := strings.Cut(pattern, " ")
+			mux.Handle(method+" "+base+rest, a.respond(h))
+		}
 	}
+	handle, handleOlder, handleAnyOlder := below(Base), below(OlderBase), below(anyOlderBase)
 
 	handle("GET jwks/oauth", a.keySet)
+	handleAnyOlder("GET jwks/oauth", a.withOlderBase(a.keySet))
 	handle("POST oauth/authorize", a.withSignedRequest(a.authorize))
 	handle("POST oauth/token", a.withSignedRequest(a.token))
 	handle("POST oauth/token/reference", a.withSignedRequest(a.tokenReference))
@@ -86,6 +95,7 @@ func New(c Config) http.Handler {
 	handle("GET storage", a.withSignedRequest(a.withBearer(a.userStorage)))
 
 	handle("GET permission-access/contract", a.withSignedRequest(a.contract))
+	handle("GET permission-access/contract/{contract}/{application}", a.contractCertificate)
 	handle("GET permission-access/accounts", a.withSignedRequest(a.withBearer(a.accounts)))
 	handle("POST permission-access/import", a.withSignedRequestOnce(a.withCachedBearer(a.push)))
 	handle("POST permission-access/import/h:accountId/fhir/{version}",
@@ -100,12 +110,27 @@ func New(c Config) http.Handler {
 	handle("GET export/{service}/report", a.withSignedRequest(a.withBearer(a.report)))
 	handle("DELETE user", a.withSignedRequest(a.deleteUser))
 
+	handle("GET discovery/services", a.services)
+	handleAnyOlder("GET discovery/services", a.withOlderBase(a.services))
 	handle("POST discovery/sources", a.withSignedRequest(a.sources))
 	handle("POST discovery/categories", a.withSignedRequest(listing(a.Catalogue.Categories)))
 	handle("POST discovery/countries", a.withSignedRequest(listing(a.Catalogue.Countries)))
 	handle("POST discovery/platforms", a.withSignedRequest(listing(a.Catalogue.Platforms)))
 	handle("POST discovery/sourceTypes", a.withSignedRequest(listing(a.Catalogue.SourceTypes)))
 	handle("GET permission-access/sample/datasets/{source}", a.withSignedRequest(a.sampleDataSets))
+
+	handle("POST tracking/sdk", a.withSignedRequest(a.tracking))
+
+	handle("POST permission-access/postbox/{postbox}", a.withLegacy(a.withSignedRequestOnce(a.pushToPostbox)))
+	handleOlder("POST permission-access/postbox/{postbox}", a.withLegacy(a.withSignedRequestOnce(a.pushToPostbox)))
+	handleOlder("POST oauth/authorize", a.withLegacy(a.withSignedRequest(a.authorize)))
+	handleOlder("POST oauth/token", a.withLegacy(a.withSignedRequest(a.token)))
+	handleOlder("POST oauth/token/reference", a.withLegacy(a.withSignedRequest(a.tokenReference)))
+	handleOlder("POST permission-access/session", a.withLegacy(a.unsignedSession))
+	handleOlder("POST permission-access/trigger", a.withLegacy(a.withSignedRequest(a.withBearer(a.trigger))))
+	handleOlder("GET permission-access/query/{session}", a.withLegacy(a.withUnsignedSession(a.fileList)))
+	handleOlder("GET permission-access/query/{session}/{file}", a.withLegacy(a.withUnsignedSession(a.hashedFile)))
+	handleOlder("DELETE user", a.withLegacy(a.withSignedRequest(a.deleteUser)))
 
 	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") }))
 	return httpserve.Handler(c.IdleTimeout, a.dispatch(mux))

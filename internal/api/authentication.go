@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -28,9 +29,40 @@ func (a *api) withSignedRequest(h signedHandler) handler {
 			if err := a.Clients.UseNonce(r.Context(), signed); err != nil {
 				return err
 			}
-			return h(w, r, signed)
+			return a.allowRetry(r, signed, h(w, r, signed))
 		})
 	}
+}
+
+// allowRetry lets the client of a call that the server has failed send the same request again. Clients of before
+// version 13.1 of the Node SDK do so with the same nonce. It returns err.
+func (a *api) allowRetry(r *http.Request, signed *library.SignedRequest, err error) error {
+	if err == nil || errors.Is(err, errBrokenOff) {
+		return err
+	}
+	switch wireError(err).Status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
+		http.StatusGatewayTimeout:
+		return errors.Join(err, a.Clients.AllowRetry(context.WithoutCancel(r.Context()), signed))
+	}
+	return err
+}
+
+// repeatable returns the text by which a call is recognised that its client may repeat with the same token; "" for any
+// other. Those are the calls without effects but what their paths and headers say.
+func repeatable(r *http.Request) string {
+	switch {
+	case r.Method == http.MethodGet, r.Method == http.MethodHead, r.Method == http.MethodDelete:
+	case r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, Base+"discovery/"):
+	default:
+		return ""
+	}
+	parts := []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery}
+	for _, name := range []string{"accountId", "redirectUri"} {
+		parts = append(parts, r.Header.Values(name)...)
+		parts = append(parts, "") // so that no value can stand for that of another header
+	}
+	return strings.Join(parts, "\x00")
 }
 
 // withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
@@ -53,7 +85,7 @@ func (a *api) withSignedRequestOnce(h signedHandler) handler {
 		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {
 			return errors.Join(spent, err)
 		}
-		return err
+		return a.allowRetry(r, signed, err)
 	}
 }
 
@@ -69,7 +101,15 @@ func (a *api) verify(r *http.Request) (*library.SignedRequest, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil, badBearer("bearer token")
 	}
-	return a.Clients.Verify(r.Context(), strings.TrimSpace(token))
+	signed, err := a.Clients.Verify(r.Context(), strings.TrimSpace(token))
+	if err != nil {
+		return nil, err
+	}
+	signed.Older = isOlder(r)
+	if call := repeatable(r); call != "" {
+		signed.CanRepeat(call)
+	}
+	return signed, nil
 }
 
 // withBearer finds the bearer of the request's access token.

@@ -39,6 +39,9 @@ type route struct {
 	cloud   bool
 }
 
+// basesOf has the base paths of the functions with which New registers routes.
+var basesOf = map[string]string{"handle": Base, "handleOlder": OlderBase, "handleAnyOlder": anyOlderBase}
+
 // code is what the files of this package have, without tests.
 type code struct {
 	functions map[string]*ast.FuncDecl
@@ -71,10 +74,14 @@ func readCode(t *testing.T) code {
 		if !ok {
 			return true
 		}
-		if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "handle" {
+		f, ok := call.Fun.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		if base, ok := basesOf[f.Name]; ok {
 			pattern := stringOf(t, call.Args[0])
 			method, rest, _ := strings.Cut(pattern, " ")
-			c.routes = append(c.routes, route{method, Base + rest, call.Args[1], false})
+			c.routes = append(c.routes, route{method, base + rest, call.Args[1], false})
 		}
 		return true
 	})
@@ -145,7 +152,7 @@ func (c code) reached(n ast.Node) map[string]bool {
 					name = "wire.Validation"
 				}
 			}
-			if name == "" || names[name] {
+			if name == "" || names[name] || name == "wireError" { // that has the errors of all calls
 				return true
 			}
 			names[name] = true
@@ -195,6 +202,7 @@ var errorsOf = map[string][]*wire.Error{
 	"invalidClient":        {invalidClient("")},
 	"insufficientScope":    {insufficientScope()},
 	"scopeOutOfBounds":     {scopeOutOfBounds("")},
+	"sdkVersionInvalid":    {sdkVersionInvalid()},
 	"badBearer":            {badBearer("")},
 	"replayedNonce":        {replayedNonce("")},
 	"bodyTooSlow":          {bodyTooSlow()},
@@ -214,6 +222,7 @@ var errorsOf = map[string][]*wire.Error{
 	"storageFull":     {storageFull()},
 	"internalError":   {internalError(nil)},
 	"wire.Validation": {wire.Validation("")},
+	"undecryptable":   {undecryptable("")},
 
 	"quotaExceeded":        {quotaExceeded(&library.QuotaError{})},
 	"storageQuotaExceeded": {storageQuotaExceeded(&library.QuotaError{})},

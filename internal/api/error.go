@@ -36,6 +36,12 @@ func invalidClient(id string) *wire.Error {
 		Message: "The client_id (" + id + ") is invalid"}
 }
 
+// sdkVersionInvalid refuses a call that only clients of earlier generations make. The text is that of the protocol.
+func sdkVersionInvalid() *wire.Error {
+	return &wire.Error{Code: wire.CodeSDKVersionInvalid, Status: http.StatusForbidden,
+		Message: "This SDK version is no longer supported."}
+}
+
 // insufficientScope refuses a call that the contract's access type does not cover.
 func insufficientScope() *wire.Error {
 	return &wire.Error{Code: wire.CodeInsufficientScope, Status: http.StatusForbidden,

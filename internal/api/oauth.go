@@ -60,6 +60,7 @@ func (a *api) addRequest(
 	if err := decode(r, &body); err != nil {
 		return nil, err
 	}
+	signed.PostboxWanted = a.Legacy && wantsPostbox(r, body.Agent)
 	var options wire.SessionOptions
 	if body.Actions != nil && body.Actions.Pull != nil {
 		options = *body.Actions.Pull

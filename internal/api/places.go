@@ -101,6 +101,9 @@ const keptPlaces = 256
 // access be ended.
 var keptCalls = map[string]bool{
 	"GET " + KeySetPath:                                        true,
+	"GET " + anyOlderBase + "jwks/oauth":                       true,
+	"POST " + OlderBase + "oauth/token":                        true,
+	"DELETE " + OlderBase + "user":                             true,
 	"POST " + Base + "oauth/token":                             true,
 	"GET " + Base + "permission-access/revoke/h:accountId":     true,
 	"DELETE " + Base + "permission-access/service/h:accountId": true,

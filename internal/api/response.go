@@ -85,7 +85,20 @@ func (a *api) fail(w *httpserve.Writer, r *http.Request, err error) {
 		writeJSON(w, answer.Status, cloudError(answer))
 		return
 	}
+	if a.Legacy && isUnreadRefusal(r, answer) {
+		header.Set("Content-Length", "0")
+		w.WriteHeader(answer.Status)
+		return
+	}
 	writeJSON(w, answer.Status, wire.ErrorBody{Error: &answer})
+}
+
+// isUnreadRefusal reports whether an error has to come without a body: the Node SDK 9 and 10 refreshes its token after
+// a push only if the body of the 401 is no JSON. Later versions do not look at it; the header whose name they all spell
+// wrong, up to 16.1.2, tells them from the mobile SDKs, which do.
+func isUnreadRefusal(r *http.Request, e wire.Error) bool {
+	return e.Status == http.StatusUnauthorized && r.Pattern == "POST "+Base+"permission-access/import" &&
+		len(r.Header.Values("contentType")) > 0
 }
 
 // headerText returns a message as a header value. It percent-encodes what is not printable ASCII,

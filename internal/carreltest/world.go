@@ -119,7 +119,7 @@ func New(t testing.TB, options ...Option) *World {
 			Log: c.Log})
 	w.Consents = library.NewConsents(w.Store, w.Clients, w.Store, integrity, now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
-			Issuer: c.PublicURL, Log: c.Log})
+			Issuer: c.PublicURL, OlderCallbacks: c.Legacy, Log: c.Log})
 	w.Files = library.NewFiles(
 		w.Store,
 		w.Blobs,

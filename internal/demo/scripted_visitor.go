@@ -77,6 +77,9 @@ func (v *ScriptedVisitor) FollowPages(ctx context.Context, address, callback str
 		case next != "":
 			request, err = http.NewRequestWithContext(ctx, http.MethodGet, next, nil)
 		default:
+			if back := linkToApp(page, callback); back != "" {
+				return back, nil
+			}
 			request, err = v.answer(ctx, page)
 		}
 		if err != nil {
@@ -84,6 +87,21 @@ func (v *ScriptedVisitor) FollowPages(ctx context.Context, address, callback str
 		}
 	}
 	return "", fmt.Errorf("onboarding has not ended after %d steps", maxSteps)
+}
+
+// linkToApp returns the link of a page that leads to a callback of a phone's application, to which a page does not
+// redirect; "" if it has none.
+func linkToApp(p *formPage, callback string) string {
+	if strings.HasPrefix(callback, "http") {
+		return ""
+	}
+	link := findNode(p.root, func(n *html.Node) bool {
+		return n.Data == "a" && attr(n, "data-testid") == "return" && strings.HasPrefix(attr(n, "href"), callback)
+	})
+	if link == nil {
+		return ""
+	}
+	return attr(link, "href")
 }
 
 // formPage is a page with a form to answer.

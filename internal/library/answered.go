@@ -85,6 +85,10 @@ func (c *Consents) answeredYes(ctx context.Context, s *SignedIn, r *PendingReque
 	case !errors.Is(err, ErrNotFound):
 		return fmt.Errorf("get account of request: %w", err)
 	}
-	a.Callback = r.allowedURL(secret, reference)
+	postbox, err := c.postboxOf(ctx, s, r)
+	if err != nil {
+		return err
+	}
+	a.Callback = r.allowedURL(secret, reference, postbox)
 	return nil
 }

@@ -50,6 +50,8 @@ type AuthRequest struct {
 	AnsweredAt time.Time
 	// Answer is how; zero if they have not.
 	Answer Answer
+	// Postbox says that the application gets a postbox with a yes: see [Postbox].
+	Postbox bool
 	// Binding binds what the application asked for, and SessionBinding the public key of its
 	// session: see [Integrity].
 	Binding, SessionBinding []byte
@@ -247,6 +249,7 @@ func (c *Consents) addRequest(
 	r.Hash, r.ClientID = code.Hash(), req.ID()
 	r.RedirectURI, r.State = req.Claims.RedirectURI, req.Claims.State
 	r.Session, r.CreatedAt, r.ExpiresAt = session.Hash, now, now.Add(requestLifetime)
+	r.Postbox = req.PostboxWanted && r.Challenge != "" && req.Contract.Access == Write
 	c.integrity.BindRequest(code, &r, session)
 	if err := c.store.AddAuthRequest(ctx, r, session); err != nil {
 		return nil, fmt.Errorf("add request: %w", err)
@@ -305,8 +308,10 @@ type PendingRequest struct {
 	// Sources is what the browser's address narrows the choice of a source to.
 	Sources SourcesScope
 
-	issuer string // see ConsentConfig
-	code   seal.Secret
+	issuer         string // see ConsentConfig
+	olderCallbacks bool   // see ConsentConfig
+	code           seal.Secret
+	returnURI      string // see ReturnTo
 }
 
 // CheckPerson returns [ErrWrongPerson] for a person other than the one that the request is
@@ -353,7 +358,7 @@ func (c *Consents) FindRequest(ctx context.Context, kind RequestKind, code strin
 	}
 	now := c.now()
 	r := &PendingRequest{AuthRequest: request, Client: client, GrantUntil: c.grantUntil(client, now),
-		issuer: c.config.Issuer, code: secret}
+		issuer: c.config.Issuer, olderCallbacks: c.config.OlderCallbacks, code: secret}
 	switch {
 	case !request.AnsweredAt.IsZero():
 		return nil, &RequestError{RequestAnswered, r}

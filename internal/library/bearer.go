@@ -68,6 +68,9 @@ func (c *Consents) bearer(req *SignedRequest, info TokenInfo) *Bearer {
 // Request returns the signed request that carried the access token.
 func (b *Bearer) Request() *SignedRequest { return b.request }
 
+// ExpiresAt is when the access token expires.
+func (b *Bearer) ExpiresAt() time.Time { return b.token.ExpiresAt }
+
 // Require refuses a bearer whose grant is of another access type with RefusedAccess.
 func (b *Bearer) Require(access Access) error {
 	if b.Grant.Access != access {

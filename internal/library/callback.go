@@ -2,6 +2,7 @@ package library
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/carrelhq/carrel/internal/seal"
@@ -25,32 +26,75 @@ const (
 )
 
 // allowedURL returns where to send the browser after a yes.
-func (r *PendingRequest) allowedURL(code seal.Secret, reference AccountReference) string {
+func (r *PendingRequest) allowedURL(code seal.Secret, reference AccountReference, postbox *PostboxAddress) string {
 	q := url.Values{"success": {"true"}, "code": {code.Reveal()}}
 	if r.Kind == AuthorizeRequest {
 		q.Set("accountReference", string(reference))
 	}
-	return r.callbackURL(q)
+	if postbox != nil {
+		q.Set("postboxId", string(postbox.ID))
+		q.Set("publicKey", postbox.PublicKey)
+	}
+	return r.callbackURL(r.RedirectURI, q)
+}
+
+// callbackParameters are those of the callbacks of this file. None of them may stand in a callback that is not signed.
+var callbackParameters = []string{"success", "code", "state", "accountReference", "postboxId", "publicKey", "errorCode",
+	"iss", "result", "error_message"}
+
+// ReturnTo sets where the browser goes without success, and after a request that asks for no consent: clients of before
+// version 10 of the Node SDK say so in the address of the request, which is not signed. It has no effect unless the
+// operator serves such clients, the URI is one of the contract's, and it has no parameter that an answer has.
+func (r *PendingRequest) ReturnTo(uri string) {
+	if !r.olderCallbacks || r.Kind == RevokeRequest || !r.Client.Contract.AllowsRedirect(uri) {
+		return
+	}
+	_, text, _ := strings.Cut(uri, "?")
+	query, err := url.ParseQuery(text)
+	if err != nil || slices.ContainsFunc(callbackParameters, query.Has) {
+		return
+	}
+	r.returnURI = uri
+}
+
+// otherURI is where the browser goes without a consent.
+func (r *PendingRequest) otherURI() string {
+	if r.returnURI != "" {
+		return r.returnURI
+	}
+	return r.RedirectURI
+}
+
+// RedirectURIs are the URIs to which the browser may be sent in the end.
+func (r *PendingRequest) RedirectURIs() []string {
+	if r.returnURI == "" {
+		return []string{r.RedirectURI}
+	}
+	return []string{r.RedirectURI, r.returnURI}
 }
 
 // completedURL returns where to send the browser after a request that asks for no consent.
-func (r *PendingRequest) completedURL() string { return r.callbackURL(url.Values{"success": {"true"}}) }
+func (r *PendingRequest) completedURL() string {
+	return r.callbackURL(r.otherURI(), url.Values{"success": {"true"}})
+}
 
 // revokedURL returns where to send the browser after a yes to a RevokeRequest.
-func (r *PendingRequest) revokedURL() string { return r.callbackURL(url.Values{"result": {"success"}}) }
+func (r *PendingRequest) revokedURL() string {
+	return r.callbackURL(r.RedirectURI, url.Values{"result": {"success"}})
+}
 
 // FailureURL returns where to send the browser if the request ends without success.
 func (r *PendingRequest) FailureURL(code CallbackCode) string {
 	if r.Kind == RevokeRequest {
-		return r.callbackURL(url.Values{"result": {"failed"}, "error_message": {string(code)}})
+		return r.callbackURL(r.RedirectURI, url.Values{"result": {"failed"}, "error_message": {string(code)}})
 	}
-	return r.callbackURL(url.Values{"success": {"false"}, "errorCode": {string(code)}})
+	return r.callbackURL(r.otherURI(), url.Values{"success": {"false"}, "errorCode": {string(code)}})
 }
 
-// callbackURL returns the application's redirect URI, with q and the application's state added
+// callbackURL returns one of the application's URIs, with q and the application's state added
 // to its own query. Each answer to an authorization names the server that it comes from (RFC 9207): an application of
 // several servers must not send the code of one to another.
-func (r *PendingRequest) callbackURL(query url.Values) string {
+func (r *PendingRequest) callbackURL(uri string, query url.Values) string {
 	if r.Kind != RevokeRequest {
 		query.Set("iss", r.issuer)
 	}
@@ -58,11 +102,15 @@ func (r *PendingRequest) callbackURL(query url.Values) string {
 		query.Set("state", r.State)
 	}
 	separator := "?"
-	if strings.Contains(r.RedirectURI, "?") {
+	if strings.Contains(uri, "?") {
 		separator = "&"
-		if strings.HasSuffix(r.RedirectURI, "?") || strings.HasSuffix(r.RedirectURI, "&") {
+		if strings.HasSuffix(uri, "?") || strings.HasSuffix(uri, "&") {
 			separator = ""
 		}
 	}
-	return r.RedirectURI + separator + query.Encode()
+	text := query.Encode()
+	if query.Has("publicKey") { // the mobile SDKs do not take a plus for a space
+		text = strings.ReplaceAll(text, "+", "%20")
+	}
+	return uri + separator + text
 }

@@ -39,6 +39,9 @@ type ConsentConfig struct {
 	// GrantLifetime is 180 days by default; a contract may set its own. It is also the
 	// lifetime of the refresh token.
 	GrantLifetime time.Duration
+	// OlderCallbacks lets the address of a request name where the browser goes without success: see
+	// [PendingRequest.ReturnTo].
+	OlderCallbacks bool
 	// Issuer identifies the server to applications: its public URL, without a slash at the end (RFC 9207).
 	Issuer string
 	// Log gets what somebody else has changed and nobody else reports; nil discards it.
@@ -97,6 +100,7 @@ type ConsentStore interface {
 	AccountStore
 	AccountHandleStore
 	StorageOwnerStore
+	PostboxStore
 	GetLibrary(ctx context.Context, id ID) (Library, error)
 }
 
@@ -222,7 +226,11 @@ func (c *Consents) Allow(
 	if connection.ID != "" {
 		reference = connection.Reference
 	}
-	return r.allowedURL(code, reference), nil
+	postbox, err := c.postboxOf(ctx, s, r)
+	if err != nil {
+		return "", err
+	}
+	return r.allowedURL(code, reference, postbox), nil
 }
 
 // sealKey seals the library's private key to the code and to the request's session.

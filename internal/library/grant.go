@@ -64,7 +64,8 @@ type GrantStore interface {
 	// RevokeApplication ends, as RevokeGrant does, every grant that the library has given to an
 	// application. It ends the application's pending accounts at providers too, and makes its
 	// open authorization requests for this library expire, those of kind RevokeRequest apart. The hashes
-	// of the access tokens that it ends are remembered until forgetAt, unless that is zero: see
+	// of the access tokens that it ends are remembered until forgetAt, unless that is zero, which leaves the
+	// application's postbox as it is; otherwise that is deleted, too: see
 	// WasDeleted. It adds no event if RevokeGrant would add none for any of them. It returns ErrNotFound for an unknown
 	// library.
 	RevokeApplication(

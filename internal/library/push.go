@@ -103,6 +103,6 @@ func (a applicationSender) add(ctx context.Context, n NewFile) error {
 	case err != nil:
 		return fmt.Errorf("add file: %w", err)
 	}
-	a.request.nonceUsed = true
+	a.request.spent()
 	return nil
 }

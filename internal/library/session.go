@@ -28,6 +28,9 @@ type Session struct {
 	Sources   SourcesScope
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	// UnsignedKey is the SHA-256 of the contract's key, in PEM, for which the session may be read without a signature;
+	// nil if it may not. See [Consents.FindUnsignedSession].
+	UnsignedKey []byte
 }
 
 // SessionStore stores sessions.
@@ -53,6 +56,10 @@ func (c *Consents) newSession(req *SignedRequest, key seal.Secret, options wire.
 		var err error
 		if session.PublicKey, err = key.PublicKey(); err != nil {
 			return Session{}, err
+		}
+		if req.Older {
+			session.UnsignedKey = unsignedKey(wire.MarshalPublicKey(req.key))
+			session.ExpiresAt = now.Add(unsignedSessionLifetime)
 		}
 	}
 	return session, nil

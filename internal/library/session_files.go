@@ -3,6 +3,7 @@ package library
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 		Event{Library: file.Library, At: f.now(), Kind: EventFileRead, Details: details},
 	)
 	if err == nil {
-		bearer.request.nonceUsed = true
+		bearer.request.spent()
 		return file, content, nil
 	}
 	_ = content.Close()
@@ -107,6 +108,51 @@ func (f *Files) Open(ctx context.Context, r *ReadSession, name wire.FileName) (F
 		return File{}, nil, InvalidToken(wire.KindAccessToken).Because(err)
 	}
 	return File{}, nil, fmt.Errorf("record the read: %w", err)
+}
+
+// OpenHashed is Open for clients of before v1.7 of the protocol: the SHA-512 of the content comes before it. The
+// content is read twice, since the hash comes first.
+func (f *Files) OpenHashed(ctx context.Context, r *ReadSession, name wire.FileName) (File, io.ReadCloser, error) {
+	file, err := f.Find(ctx, r, name)
+	if err != nil {
+		return File{}, nil, err
+	}
+	key, err := r.libraryKey(ctx)
+	if err != nil {
+		return File{}, nil, err
+	}
+	first, err := f.open(ctx, r.Bearer.integrity, key, file)
+	if err != nil {
+		return File{}, nil, err
+	}
+	hash := sha512.New()
+	if _, err := io.Copy(hash, contextReader{ctx, first}); err != nil {
+		return File{}, nil, errors.Join(fmt.Errorf("hash content of file %s: %w", file.ID, err), first.Close())
+	}
+	if err := first.Close(); err != nil {
+		return File{}, nil, fmt.Errorf("hash content of file %s: %w", file.ID, err)
+	}
+	file, content, err := f.Open(ctx, r, name)
+	if err != nil {
+		return File{}, nil, err
+	}
+	return file, struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(hash.Sum(nil)), content), content}, nil
+}
+
+// contextReader is a reader that fails once its context has ended.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 // open opens a file's content, which is decrypted as it is read. It returns a [*TamperedError] if

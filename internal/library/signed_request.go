@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -14,10 +15,16 @@ import (
 type SignedRequest struct {
 	Client
 	Claims wire.RequestClaims
+	// Older says that the request came by a base path of before v1.7, and PostboxWanted that it asks for consent and
+	// comes from a client that pushes to postboxes. Package api sets them, if the operator serves such clients.
+	Older, PostboxWanted bool
 
+	token     *wire.Token
 	key       *rsa.PublicKey
 	nonce     Nonce
 	nonceUsed bool
+	// nonceOurs says that this request has used the nonce up, and no other.
+	nonceOurs bool
 }
 
 // window is the largest difference between a request's timestamp and the server's clock.
@@ -42,7 +49,7 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedRequest, er
 	case token.Header.Type == wire.TypeCloud:
 		return nil, InvalidRequest("bearer token signature").Because(wire.ErrTokenHeader)
 	}
-	req := &SignedRequest{}
+	req := &SignedRequest{token: token}
 	if err := token.Peek(&req.Claims); err != nil {
 		return nil, InvalidRequest("bearer token claims").Because(err)
 	}
@@ -94,7 +101,33 @@ func (c *Clients) UseNonce(ctx context.Context, req *SignedRequest) error {
 	if err := c.nonces.UseNonce(ctx, req.nonce); err != nil {
 		return req.replayed(err)
 	}
-	req.nonceUsed = true
+	req.spent()
+	return nil
+}
+
+// retryTime is how long a request may be sent again after the server has failed it. The clients that send it with the
+// same nonce do so within a few seconds.
+const retryTime = 30 * time.Second
+
+// CanRepeat says that a client may send the request again, with the same token, after the server has failed it. The
+// text identifies the call, so that the token serves for no other: its method, path and parameters.
+func (req *SignedRequest) CanRepeat(call string) {
+	sum := sha256.Sum256([]byte(call + "\x00" + req.token.Text()))
+	req.nonce.Call = sum[:]
+}
+
+// AllowRetry lets the nonce of a request that the server has failed be used once more, within half a minute, by the
+// same token for the same call. It does nothing for a request that has not used its nonce up, and for one without
+// CanRepeat.
+func (c *Clients) AllowRetry(ctx context.Context, req *SignedRequest) error {
+	if !req.nonceOurs || req.nonce.Call == nil {
+		return nil
+	}
+	n := req.nonce
+	n.At = c.now()
+	if err := c.nonces.AllowRetry(ctx, n, retryTime); err != nil {
+		return fmt.Errorf("allow the request to be sent again: %w", err)
+	}
 	return nil
 }
 
@@ -105,13 +138,20 @@ type Nonce struct {
 	// At is the time of the use, and KeepFor how long it is remembered.
 	At      time.Time
 	KeepFor time.Duration
+	// Call is a hash of the token and the call, for which the nonce may be used once more after AllowRetry; nil for a
+	// call that may not be repeated.
+	Call []byte
 }
 
 // NonceStore stores the nonces that have been used.
 type NonceStore interface {
-	// UseNonce returns ErrReplayed if the client has used it before. The nonce is remembered until KeepFor after At,
-	// or, in a database that servers share, until KeepFor from now by the clock of the database.
+	// UseNonce returns ErrReplayed if the client has used it before, unless AllowRetry lets it. The nonce is remembered
+	// until KeepFor after At, or, in a database that servers share, until KeepFor from now by the clock of the
+	// database.
 	UseNonce(ctx context.Context, n Nonce) error
+	// AllowRetry lets a nonce that was used be used once more with the same Call, until so long after At, or from now
+	// by the clock of a database that servers share. It does nothing for a nonce that was not used.
+	AllowRetry(ctx context.Context, n Nonce, within time.Duration) error
 }
 
 // unusedNonce returns the nonce that a transaction is to use up; nil if it has been used up.
@@ -120,6 +160,12 @@ func (req *SignedRequest) unusedNonce() *Nonce {
 		return nil
 	}
 	return &req.nonce
+}
+
+// spent records that a transaction has used the nonce up, unless that had been done.
+func (req *SignedRequest) spent() {
+	req.nonceOurs = req.nonceOurs || !req.nonceUsed
+	req.nonceUsed = true
 }
 
 // replayed turns a store's ErrReplayed into a refusal.
@@ -154,26 +200,22 @@ func (req *SignedRequest) Descriptor(text string) (*wire.Descriptor, error) {
 	return wire.ParseDescriptor(claims.Metadata)
 }
 
+// DecodeClaims decodes the claims of the request's token, which has been verified, into v: for claims that only one
+// call has. It refuses claims of the wrong type with RefusedRequest.
+func (req *SignedRequest) DecodeClaims(v any) error {
+	if err := req.token.Peek(v); err != nil {
+		return InvalidRequest("bearer token claims").Because(err)
+	}
+	return nil
+}
+
 // Key returns the contract's public key that signed the request. Files that it reads are encrypted for that: while the
 // contract has two keys, a program has the one with which it signs.
 func (req *SignedRequest) Key() *rsa.PublicKey { return req.key }
 
 // ContractDetails returns what the contract's own application may know of it.
 func (req *SignedRequest) ContractDetails() wire.ContractDetails {
-	c := req.Contract
-	return wire.ContractDetails{
-		ID:         c.ID,
-		AccessType: string(c.Access),
-		Application: wire.ApplicationDetails{
-			ID: c.Application, Name: req.Application.Name, Resources: map[string]string{}, Status: 1,
-		},
-		Certificate:                      `{"contractId":"` + string(c.ID) + `"}`,
-		CertificateContractSchemaVersion: "5.0.0",
-		ExpirationDate:                   wire.MillisOf(c.ExpiresAt),
-		PartnerID:                        req.Application.PartnerID,
-		Type:                             "json",
-		Scope:                            c.Scope.onWire(),
-	}
+	return req.details("json", `{"contractId":"`+string(req.Contract.ID)+`"}`)
 }
 
 // clip bounds a text from the caller that an error repeats.

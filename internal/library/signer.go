@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -17,6 +18,9 @@ type Signer struct {
 	id   string
 	key  *rsa.PrivateKey
 	keys wire.KeySet
+	now  func() time.Time
+
+	certificates ttlCache[[sha256.Size]byte, []byte]
 }
 
 // OpenSigner opens the signing keys in store with the master keyring. If there are none it makes
@@ -35,7 +39,8 @@ func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, 
 			return nil, fmt.Errorf("add signing key: %w", err)
 		}
 	}
-	signer := &Signer{id: keys[0].ID}
+	signer := &Signer{id: keys[0].ID, now: now,
+		certificates: ttlCache[[sha256.Size]byte, []byte]{ttl: certificateTTL, limit: maxCertificates}}
 	for _, k := range keys {
 		private, err := OpenSigningKey(ring, k)
 		if err != nil {

@@ -52,7 +52,7 @@ func replaceBoxes(ctx context.Context, db *store.DB, seal func(store.Box) ([]byt
 func AdoptBoxes(ctx context.Context, ring *seal.Keyring, db *store.DB) (int, error) {
 	boxes := delivery.NewBoxes(ring)
 	n, err := replaceBoxes(ctx, db, func(b store.Box) ([]byte, error) {
-		if b.Kind == store.BoxSigningKey || checkBox(boxes, b) == nil {
+		if b.Kind == store.BoxSigningKey || checkBox(ring, boxes, b) == nil {
 			return nil, nil
 		}
 		adopted, err := adoptBox(ctx, boxes, db, b)
@@ -98,7 +98,7 @@ func adoptBox(ctx context.Context, boxes *delivery.Boxes, db *store.DB, b store.
 
 // checkBox returns an error unless a box opens, and its row is the one that it was sealed for. Signing keys are
 // compared elsewhere.
-func checkBox(boxes *delivery.Boxes, b store.Box) error {
+func checkBox(ring *seal.Keyring, boxes *delivery.Boxes, b store.Box) error {
 	switch b.Kind {
 	case store.BoxAuthorization:
 		return boxes.CheckAuthorization(b.Authorization)
@@ -110,6 +110,9 @@ func checkBox(boxes *delivery.Boxes, b store.Box) error {
 		return boxes.CheckPayload(b.Delivery, b.Bytes)
 	case store.BoxAnswer:
 		return boxes.CheckAnswer(b.Delivery, b.Bytes)
+	case store.BoxPostbox:
+		_, err := library.OpenPostbox(ring, b.Postbox)
+		return err
 	default:
 		return nil
 	}
@@ -123,7 +126,7 @@ func checkBoxes(ctx context.Context, ring *seal.Keyring, db *store.DB, all bool,
 	boxes := delivery.NewBoxes(ring)
 	return db.EachBox(ctx, func(b store.Box) error {
 		if all || len(b.Bytes) <= maxCheckedBox {
-			if err := checkBox(boxes, b); err != nil {
+			if err := checkBox(ring, boxes, b); err != nil {
 				report(fmt.Sprintf("%s%s: %v", boxLibrary(b), b.Kind, err))
 			}
 		}
@@ -136,7 +139,8 @@ func checkBoxes(ctx context.Context, ring *seal.Keyring, db *store.DB, all bool,
 
 // boxLibrary says of which library the row of a box is.
 func boxLibrary(b store.Box) string {
-	for _, id := range []library.ID{b.Authorization.Library, b.Connection.Library, b.Delivery.Library} {
+	for _, id := range []library.ID{b.Authorization.Library, b.Connection.Library, b.Delivery.Library,
+		b.Postbox.Library} {
 		if id != "" {
 			return "library " + string(id) + ": "
 		}

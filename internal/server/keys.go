@@ -213,6 +213,8 @@ func boxPurpose(b store.Box) string {
 		return delivery.AnswerPurpose(b.Delivery.ID)
 	case store.BoxFingerprint:
 		return library.FingerprintPurpose(b.File)
+	case store.BoxPostbox:
+		return library.PostboxPurpose(b.Postbox.ID)
 	default:
 		return ""
 	}

@@ -40,9 +40,9 @@ type sealedWorld struct {
 	keeps     *carreltest.Contract
 }
 
-// sealedBoxes is how much the keyring of a sealedWorld has sealed: 8 boxes for deliveries and signing, the account from
-// which is collected, and the fingerprints of two files.
-const sealedBoxes = 11
+// sealedBoxes is how much the keyring of a sealedWorld has sealed: 8 boxes for deliveries and signing, a postbox, the
+// account from which is collected, and the fingerprints of two files.
+const sealedBoxes = 12
 
 func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 	t.Helper()
@@ -60,6 +60,7 @@ func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 	s.answered = s.sends(t, "answered")
 	s.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeNotFiled, Status: 503})
 	s.waiting = s.sends(t, "waiting")
+	getsPostbox(t, s.person, s.grant.Contract)
 	s.Provider.Answers(delivery.Outcome{Kind: delivery.OutcomeDelivered, Status: 201, Answer: []byte(`{"of":"later"}`)})
 
 	other := s.Person("bram@example.org")
@@ -296,7 +297,7 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 	t.Parallel()
 	sealed := []string{
 		"signing_keys.private", "trips.secrets", "provider_accounts.access", "token_revocations.access",
-		"delivery_contents.payload", "delivery_contents.answer", "collected_files.fingerprint",
+		"delivery_contents.payload", "delivery_contents.answer", "collected_files.fingerprint", "postboxes.box",
 	}
 	// Their MACs are made again by library.Integrity.Rebind, and counted by store.DB.CountBindings.
 	authenticated := []string{
@@ -305,7 +306,8 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 	}
 	others := []string{
 		"links.binding", "links.session_binding", "logins.binding", "event_checkpoints.hash", "chains.hash",
-		"nonces.hash", "libraries.public_key", "locks.box", "logins.hash", "logins.seal", "logins.pending_code",
+		"nonces.hash", "nonces.retry_call", "sessions.unsigned_key",
+		"libraries.public_key", "locks.box", "logins.hash", "logins.seal", "logins.pending_code",
 		"events.previous", "events.hash", "links.hash", "links.state", "links.session_hash", "codes.hash", "codes.seal",
 		"tokens.hash", "tokens.seal", "tokens.code_hash", "deleted_tokens.hash", "sessions.hash", "sessions.public_key",
 		"sessions.seal", "contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",

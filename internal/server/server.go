@@ -63,6 +63,8 @@ type Config struct {
 	StorageQuota library.Quota
 	// CloudTokensOnce refuses a token of the file storage that was used before.
 	CloudTokensOnce bool
+	// Legacy serves clients of earlier generations: see docs/operating.md.
+	Legacy bool
 	// Quotas bound what is stored.
 	Quotas library.QuotaConfig
 	// ApplicationPercent bounds what one application stores by a share of the disk of the large contents, where Quotas
@@ -218,7 +220,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 			Log: c.Log})
 	s.Consents = library.NewConsents(db, s.Clients, db, integrity, c.Now,
 		library.ConsentConfig{AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime,
-			Issuer: c.PublicURL, Log: c.Log})
+			Issuer: c.PublicURL, OlderCallbacks: c.Legacy, Log: c.Log})
 	space := newSpaceMonitor(s.folders(), c.FreeSpaceReserve, c.Log)
 	s.space, c.Deliveries.Space = space, space
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now,
@@ -250,7 +252,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	requests := httpserve.NewRequestLimit(s.maxPerAddress)
 	protocol := api.New(api.Config{Clients: s.Clients, People: s.People, Consents: s.Consents, Files: s.Files,
 		Connections: s.Connections, Deliveries: s.Deliveries, Fetches: s.Fetches, Catalogue: sources, Signer: signer,
-		Storages: s.Storages, CloudTokensOnce: c.CloudTokensOnce,
+		Storages: s.Storages, CloudTokensOnce: c.CloudTokensOnce, Legacy: c.Legacy,
 		PublicURL: c.PublicURL, Requests: requests, IdleTimeout: c.IdleTimeout, Log: c.Log})
 	pages := web.New(web.Config{People: s.People, Consents: s.Consents, Files: s.Files, Activity: s.Activity,
 		Connections: s.Connections, Deliveries: s.Deliveries, Fetches: s.Fetches, Storages: s.Storages,

@@ -36,6 +36,7 @@ func (db *DB) AddAuthRequest(ctx context.Context, r library.AuthRequest, s libra
 			AccountID:      string(r.Account),
 			Binding:        r.Binding,
 			SessionBinding: r.SessionBinding,
+			Postbox:        query.Flag(r.Postbox),
 		})
 		if err == nil && s.Hash != (seal.Hash{}) {
 			err = q.AddSession(ctx, session)
@@ -95,6 +96,8 @@ func toAuthRequest(row query.AuthRequest) library.AuthRequest {
 		Account:     wire.AccountID(row.AccountID),
 		AnsweredAt:  fromMillis(row.AnsweredAt),
 		Answer:      library.Answer{Outcome: row.Answer, By: row.AnsweredBy},
+
+		Postbox: bool(row.Postbox),
 
 		Binding:        row.Binding,
 		SessionBinding: row.SessionBinding,

@@ -81,6 +81,11 @@ func (db *DB) RevokeApplication(
 		if err := db.endConnections(ctx, q, pending, e.At, reasonStopped); err != nil {
 			return err
 		}
+		if !forgetAt.IsZero() { // the application itself gives up all that it has of the person
+			if err := q.DeletePostboxesOfApplication(ctx, id, of); err != nil {
+				return err
+			}
+		}
 		if err := q.DeleteSessionsOfOpenRequests(ctx, id, of); err != nil {
 			return err
 		}

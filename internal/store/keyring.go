@@ -26,6 +26,7 @@ const (
 	BoxPayload       BoxKind = "delivery under way"
 	BoxAnswer        BoxKind = "answer of a provider"
 	BoxFingerprint   BoxKind = "fingerprint of a file from a source"
+	BoxPostbox       BoxKind = "key of a postbox"
 	// BoxBinding is no box but a MAC, which proves that rows are what the server has written.
 	BoxBinding BoxKind = "binding"
 )
@@ -33,7 +34,7 @@ const (
 // BoxKinds lists the kinds of boxes.
 func BoxKinds() []BoxKind {
 	return []BoxKind{BoxSigningKey, BoxAuthorization, BoxConnection, BoxRevocation, BoxPayload, BoxAnswer,
-		BoxFingerprint, BoxBinding}
+		BoxFingerprint, BoxPostbox, BoxBinding}
 }
 
 // A Box is a secret of the server, as the master keyring has sealed it.
@@ -42,12 +43,13 @@ type Box struct {
 	Bytes []byte
 
 	// One of these says whose it is: the id of a signing key, the authorization, the connection (also one
-	// that has ended, whose tokens are to be revoked), the delivery, or the file.
+	// that has ended, whose tokens are to be revoked), the delivery, the file, or the postbox.
 	SigningKey    string
 	File          wire.FileName
 	Authorization delivery.Authorization
 	Connection    delivery.Connection
 	Delivery      delivery.Delivery
+	Postbox       library.Postbox
 }
 
 // boxesAtOnce is how many rows with boxes are in memory at a time.
@@ -59,7 +61,7 @@ func (db *DB) EachBox(ctx context.Context, f func(Box) error) error {
 		db.eachSigningKey, db.eachAuthorization,
 		// A connection that ends meanwhile becomes a token revocation.
 		db.eachConnection, db.eachTokenRevocation,
-		db.eachDeliveryContent, db.eachFingerprint,
+		db.eachDeliveryContent, db.eachFingerprint, db.eachPostbox,
 	} {
 		if err := each(ctx, f); err != nil {
 			return err
@@ -175,6 +177,23 @@ func (db *DB) eachTokenRevocation(ctx context.Context, f func(Box) error) error 
 	return nil
 }
 
+func (db *DB) eachPostbox(ctx context.Context, f func(Box) error) error {
+	for after, more := library.PostboxID(""), true; more; {
+		rows, err := db.reader.ListPostboxes(ctx, after, boxesAtOnce)
+		if err != nil {
+			return wrap("list postboxes", err)
+		}
+		for _, row := range rows {
+			if err := f(Box{Kind: BoxPostbox, Bytes: row.Box, Postbox: toPostbox(row)}); err != nil {
+				return err
+			}
+			after = row.ID
+		}
+		more = len(rows) == boxesAtOnce
+	}
+	return nil
+}
+
 // eachDeliveryContent has one content in memory at a time: they are large.
 func (db *DB) eachDeliveryContent(ctx context.Context, f func(Box) error) error {
 	const doing = "list contents of deliveries"
@@ -262,6 +281,8 @@ func replaceBox(ctx context.Context, q *query.Queries, r Replacement) error {
 		return q.ReplaceAnswer(ctx, r.New, string(r.Delivery.ID), r.Bytes)
 	case BoxFingerprint:
 		return q.ReplaceFingerprint(ctx, r.New, r.File, r.Bytes)
+	case BoxPostbox:
+		return q.ReplacePostbox(ctx, r.New, r.Postbox.ID, r.Bytes)
 	default:
 		return fmt.Errorf("there are no boxes of kind %q", r.Kind)
 	}
@@ -285,6 +306,9 @@ func (db *DB) ResetKeyring(ctx context.Context, at time.Time, reason string) err
 			return err
 		}
 		if _, err := q.DeleteAuthorizationSecrets(ctx); err != nil {
+			return err
+		}
+		if _, err := q.DeletePostboxes(ctx); err != nil {
 			return err
 		}
 		_, err := q.DeleteSigningKeys(ctx)

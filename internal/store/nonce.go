@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
@@ -23,14 +24,26 @@ func (db *DB) useNonce(ctx context.Context, q *query.Queries, n library.Nonce) e
 	var rows int64
 	var err error
 	if db.Shared() {
-		rows, err = q.UseNonceFor(ctx, nonceHash(n), n.KeepFor.Milliseconds())
+		rows, err = q.UseNonceFor(ctx, nonceHash(n), n.KeepFor.Milliseconds(), n.Call)
 	} else {
-		rows, err = q.UseNonce(ctx, nonceHash(n), toMillis(n.At.Add(n.KeepFor)))
+		rows, err = q.UseNonce(ctx, query.UseNonceParams{
+			Hash: nonceHash(n), ForgetAt: toMillis(n.At.Add(n.KeepFor)), Now: toMillis(n.At), Call: n.Call,
+		})
 	}
 	if err == nil && rows == 0 {
 		return library.ErrReplayed
 	}
 	return err
+}
+
+// AllowRetry implements [library.NonceStore].
+func (db *DB) AllowRetry(ctx context.Context, n library.Nonce, within time.Duration) error {
+	return db.add(ctx, "allow nonce again", func(ctx context.Context, q *query.Queries) error {
+		if db.Shared() {
+			return q.AllowRetryFor(ctx, nonceHash(n), n.Call, within.Milliseconds())
+		}
+		return q.AllowRetry(ctx, nonceHash(n), n.Call, toMillis(n.At.Add(within)))
+	})
 }
 
 // sweepNonces deletes the nonces that are to be forgotten at the given time, or now if the database has a clock.

@@ -44,6 +44,8 @@ func (db *DB) GetSession(ctx context.Context, h seal.Hash) (library.Session, err
 		Seal:      row.Seal,
 		CreatedAt: fromMillis(row.CreatedAt),
 		ExpiresAt: fromMillis(row.ExpiresAt),
+
+		UnsignedKey: row.UnsignedKey,
 	}
 	if len(row.PublicKey) > 0 {
 		if session.PublicKey, err = seal.ParsePublicKey(row.PublicKey); err != nil {
@@ -78,6 +80,7 @@ func sessionParams(session library.Session) (query.AddSessionParams, error) {
 		CreatedAt:     toMillis(session.CreatedAt),
 		ExpiresAt:     toMillis(session.ExpiresAt),
 		Sources:       sources,
+		UnsignedKey:   session.UnsignedKey,
 	}, err
 }
 

@@ -192,6 +192,24 @@ func TestNonces(t *testing.T, open func(t *testing.T) Store) {
 		n.At, n.KeepFor = Later(time.Hour), time.Hour
 		WantErr(t, "the same with another time", f.UseNonce(Ctx, n), library.ErrReplayed)
 	})
+	t.Run("takes a nonce once more for a call that failed", func(t *testing.T) {
+		f := NewFixture(t, open)
+		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(),
+			At: Now, KeepFor: time.Minute, Call: []byte("a call")}
+		Must(t, f.AllowRetry(Ctx, n, time.Minute)) // that was not used
+		Must(t, f.UseNonce(Ctx, n))
+		WantErr(t, "without leave", f.UseNonce(Ctx, n), library.ErrReplayed)
+		Must(t, f.AllowRetry(Ctx, n, time.Minute))
+		other, none := n, n
+		other.Call, none.Call = []byte("another call"), nil
+		WantErr(t, "another call", f.UseNonce(Ctx, other), library.ErrReplayed)
+		WantErr(t, "no call", f.UseNonce(Ctx, none), library.ErrReplayed)
+		OneWins(t, "the same call", Race(20, func(int) error { return f.UseNonce(Ctx, n) }), library.ErrReplayed)
+		Must(t, f.AllowRetry(Ctx, n, -time.Minute))
+		WantErr(t, "too late", f.UseNonce(Ctx, n), library.ErrReplayed)
+		Must(t, f.AllowRetry(Ctx, none, time.Minute))
+		WantErr(t, "a call that may not be repeated", f.UseNonce(Ctx, none), library.ErrReplayed)
+	})
 	t.Run("takes one of many at once", func(t *testing.T) {
 		f := NewFixture(t, open)
 		n := library.Nonce{Client: wire.ClientID{Application: "a", Contract: "k"}, Value: wire.NewNonce(),

@@ -52,6 +52,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Tokens", TestTokens},
 		{"Limits", TestLimits},
 		{"Accounts", TestAccounts},
+		{"Postboxes", TestPostboxes},
 		{"Files", TestFiles},
 		{"Usage", TestUsage},
 		{"Events", TestEvents},

@@ -1,7 +1,7 @@
 -- name: AddAuthRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
-    created_at, expires_at, answered_at, account_id, binding, session_binding)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+    created_at, expires_at, answered_at, account_id, binding, session_binding, postbox)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
 
 -- name: GetAuthRequest :one
 SELECT * FROM links WHERE hash = $1;

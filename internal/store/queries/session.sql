@@ -1,7 +1,7 @@
 -- name: AddSession :exec
 INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
-    sources)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+    sources, unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: GetSession :one
 SELECT * FROM sessions WHERE hash = $1;

@@ -57,6 +57,9 @@ func openFlow(r *http.Request, consents *library.Consents, kind library.RequestK
 	}
 	request, err := consents.FindRequest(r.Context(), kind, query.Get("code"))
 	var ended *library.RequestError
+	if errors.As(err, &ended) {
+		ended.Request.ReturnTo(query.Get("callback"))
+	}
 	switch {
 	case errors.Is(err, library.ErrNotFound):
 		return nil, ui.PageLinkUnknown.Wrap(err)
@@ -65,6 +68,7 @@ func openFlow(r *http.Request, consents *library.Consents, kind library.RequestK
 	case err != nil:
 		return nil, err
 	}
+	request.ReturnTo(query.Get("callback"))
 	parsed, err := parseAuthorizeQuery(query)
 	if err != nil {
 		return nil, ui.PageBadRequest.Wrap(err).For(request)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -40,16 +41,26 @@ func setFormTargets(w http.ResponseWriter, targets ...string) {
 // AllowFormToCallback sets the content security policy so that the page's forms can end at the request's callback:
 // Chromium also applies form-action to the redirect that answers a form.
 func AllowFormToCallback(w http.ResponseWriter, r *library.PendingRequest) {
-	if target := formTarget(r.RedirectURI); target != "" {
-		setFormTargets(w, target)
+	if targets := callbackTargets(r); len(targets) > 0 {
+		setFormTargets(w, targets...)
 	}
+}
+
+// callbackTargets returns the source expressions that allow the request's callbacks in form-action.
+func callbackTargets(r *library.PendingRequest) (targets []string) {
+	for _, uri := range r.RedirectURIs() {
+		if target := formTarget(uri); target != "" && !slices.Contains(targets, target) {
+			targets = append(targets, target)
+		}
+	}
+	return targets
 }
 
 // AllowFormToProviders sets the content security policy so that the page's forms can end at the request's callback and
 // at any provider. The hosts cannot be listed: most providers redirect the browser at once, to DigiD, and Chromium
 // applies form-action to each redirect.
 func (u *UI) AllowFormToProviders(w http.ResponseWriter, r *library.PendingRequest) {
-	targets := []string{formTarget(r.RedirectURI), "https:"}
+	targets := append(callbackTargets(r), "https:")
 	if u.PublicURL.Scheme == "http" {
 		targets = append(targets, "http:") // on a developer's machine, where the provider is simulated
 	}

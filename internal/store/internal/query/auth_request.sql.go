@@ -15,8 +15,8 @@ import (
 
 const addAuthRequest = `-- name: AddAuthRequest :exec
 INSERT INTO links (hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash,
-    created_at, expires_at, answered_at, account_id, binding, session_binding)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    created_at, expires_at, answered_at, account_id, binding, session_binding, postbox)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 `
 
 type AddAuthRequestParams struct {
@@ -35,6 +35,7 @@ type AddAuthRequestParams struct {
 	AccountID      string
 	Binding        []byte
 	SessionBinding []byte
+	Postbox        Flag
 }
 
 func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) error {
@@ -54,6 +55,7 @@ func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) 
 		arg.AccountID,
 		arg.Binding,
 		arg.SessionBinding,
+		arg.Postbox,
 	)
 	return err
 }
@@ -149,7 +151,7 @@ func (q *Queries) ExpireOpenRequests(ctx context.Context, at Number, libraryID l
 }
 
 const getAuthRequest = `-- name: GetAuthRequest :one
-SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding FROM links WHERE hash = $1
+SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding, postbox FROM links WHERE hash = $1
 `
 
 func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthRequest, error) {
@@ -173,6 +175,7 @@ func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthReque
 		&i.AnsweredBy,
 		&i.Binding,
 		&i.SessionBinding,
+		&i.Postbox,
 	)
 	return i, err
 }

@@ -13,11 +13,19 @@ func (q *Queries) GetClock(ctx context.Context) (now Number, err error) {
 }
 
 // UseNonceFor is UseNonce for a nonce that is kept for a time from now.
-func (q *Queries) UseNonceFor(ctx context.Context, hash []byte, keepFor int64) (int64, error) {
+func (q *Queries) UseNonceFor(ctx context.Context, hash []byte, keepFor int64, call []byte) (int64, error) {
 	result, err := q.db.ExecContext(ctx,
-		"INSERT INTO nonces (hash, forget_at) VALUES ($1, "+clock+" + $2) ON CONFLICT DO NOTHING", hash, keepFor)
+		"INSERT INTO nonces (hash, forget_at) VALUES ($1, "+clock+" + $2) ON CONFLICT (hash) DO UPDATE "+
+			"SET retry_until = 0 WHERE nonces.retry_until > "+clock+" AND nonces.retry_call = $3", hash, keepFor, call)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// AllowRetryFor is AllowRetry until so long from now.
+func (q *Queries) AllowRetryFor(ctx context.Context, hash, call []byte, within int64) error {
+	_, err := q.db.ExecContext(ctx,
+		"UPDATE nonces SET retry_call = $2, retry_until = "+clock+" + $3 WHERE hash = $1", hash, call, within)
+	return err
 }

@@ -96,6 +96,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.addOrShowAccountStmt, err = db.PrepareContext(ctx, addOrShowAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query AddOrShowAccount: %w", err)
 	}
+	if q.addPostboxStmt, err = db.PrepareContext(ctx, addPostbox); err != nil {
+		return nil, fmt.Errorf("error preparing query AddPostbox: %w", err)
+	}
 	if q.addRemovalOfFileStmt, err = db.PrepareContext(ctx, addRemovalOfFile); err != nil {
 		return nil, fmt.Errorf("error preparing query AddRemovalOfFile: %w", err)
 	}
@@ -125,6 +128,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.advanceFetchStmt, err = db.PrepareContext(ctx, advanceFetch); err != nil {
 		return nil, fmt.Errorf("error preparing query AdvanceFetch: %w", err)
+	}
+	if q.allowRetryStmt, err = db.PrepareContext(ctx, allowRetry); err != nil {
+		return nil, fmt.Errorf("error preparing query AllowRetry: %w", err)
 	}
 	if q.answerAuthRequestStmt, err = db.PrepareContext(ctx, answerAuthRequest); err != nil {
 		return nil, fmt.Errorf("error preparing query AnswerAuthRequest: %w", err)
@@ -279,6 +285,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deletePendingRecoveryCodesStmt, err = db.PrepareContext(ctx, deletePendingRecoveryCodes); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePendingRecoveryCodes: %w", err)
 	}
+	if q.deletePostboxesStmt, err = db.PrepareContext(ctx, deletePostboxes); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePostboxes: %w", err)
+	}
+	if q.deletePostboxesOfApplicationStmt, err = db.PrepareContext(ctx, deletePostboxesOfApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePostboxesOfApplication: %w", err)
+	}
 	if q.deleteSessionWithoutGrantStmt, err = db.PrepareContext(ctx, deleteSessionWithoutGrant); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSessionWithoutGrant: %w", err)
 	}
@@ -399,6 +411,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.findLibraryStmt, err = db.PrepareContext(ctx, findLibrary); err != nil {
 		return nil, fmt.Errorf("error preparing query FindLibrary: %w", err)
 	}
+	if q.findPostboxStmt, err = db.PrepareContext(ctx, findPostbox); err != nil {
+		return nil, fmt.Errorf("error preparing query FindPostbox: %w", err)
+	}
 	if q.findStorageStmt, err = db.PrepareContext(ctx, findStorage); err != nil {
 		return nil, fmt.Errorf("error preparing query FindStorage: %w", err)
 	}
@@ -485,6 +500,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.getPayloadStmt, err = db.PrepareContext(ctx, getPayload); err != nil {
 		return nil, fmt.Errorf("error preparing query GetPayload: %w", err)
+	}
+	if q.getPostboxStmt, err = db.PrepareContext(ctx, getPostbox); err != nil {
+		return nil, fmt.Errorf("error preparing query GetPostbox: %w", err)
 	}
 	if q.getSessionStmt, err = db.PrepareContext(ctx, getSession); err != nil {
 		return nil, fmt.Errorf("error preparing query GetSession: %w", err)
@@ -678,6 +696,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.listPendingConnectionsStmt, err = db.PrepareContext(ctx, listPendingConnections); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPendingConnections: %w", err)
 	}
+	if q.listPostboxesStmt, err = db.PrepareContext(ctx, listPostboxes); err != nil {
+		return nil, fmt.Errorf("error preparing query ListPostboxes: %w", err)
+	}
 	if q.listPushersStmt, err = db.PrepareContext(ctx, listPushers); err != nil {
 		return nil, fmt.Errorf("error preparing query ListPushers: %w", err)
 	}
@@ -854,6 +875,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.replacePayloadStmt, err = db.PrepareContext(ctx, replacePayload); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplacePayload: %w", err)
+	}
+	if q.replacePostboxStmt, err = db.PrepareContext(ctx, replacePostbox); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplacePostbox: %w", err)
 	}
 	if q.replaceSigningKeyStmt, err = db.PrepareContext(ctx, replaceSigningKey); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplaceSigningKey: %w", err)
@@ -1151,6 +1175,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing addOrShowAccountStmt: %w", cerr)
 		}
 	}
+	if q.addPostboxStmt != nil {
+		if cerr := q.addPostboxStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addPostboxStmt: %w", cerr)
+		}
+	}
 	if q.addRemovalOfFileStmt != nil {
 		if cerr := q.addRemovalOfFileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addRemovalOfFileStmt: %w", cerr)
@@ -1199,6 +1228,11 @@ func (q *Queries) Close() error {
 	if q.advanceFetchStmt != nil {
 		if cerr := q.advanceFetchStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing advanceFetchStmt: %w", cerr)
+		}
+	}
+	if q.allowRetryStmt != nil {
+		if cerr := q.allowRetryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing allowRetryStmt: %w", cerr)
 		}
 	}
 	if q.answerAuthRequestStmt != nil {
@@ -1456,6 +1490,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deletePendingRecoveryCodesStmt: %w", cerr)
 		}
 	}
+	if q.deletePostboxesStmt != nil {
+		if cerr := q.deletePostboxesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePostboxesStmt: %w", cerr)
+		}
+	}
+	if q.deletePostboxesOfApplicationStmt != nil {
+		if cerr := q.deletePostboxesOfApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePostboxesOfApplicationStmt: %w", cerr)
+		}
+	}
 	if q.deleteSessionWithoutGrantStmt != nil {
 		if cerr := q.deleteSessionWithoutGrantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSessionWithoutGrantStmt: %w", cerr)
@@ -1656,6 +1700,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing findLibraryStmt: %w", cerr)
 		}
 	}
+	if q.findPostboxStmt != nil {
+		if cerr := q.findPostboxStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing findPostboxStmt: %w", cerr)
+		}
+	}
 	if q.findStorageStmt != nil {
 		if cerr := q.findStorageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing findStorageStmt: %w", cerr)
@@ -1799,6 +1848,11 @@ func (q *Queries) Close() error {
 	if q.getPayloadStmt != nil {
 		if cerr := q.getPayloadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getPayloadStmt: %w", cerr)
+		}
+	}
+	if q.getPostboxStmt != nil {
+		if cerr := q.getPostboxStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getPostboxStmt: %w", cerr)
 		}
 	}
 	if q.getSessionStmt != nil {
@@ -2121,6 +2175,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing listPendingConnectionsStmt: %w", cerr)
 		}
 	}
+	if q.listPostboxesStmt != nil {
+		if cerr := q.listPostboxesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing listPostboxesStmt: %w", cerr)
+		}
+	}
 	if q.listPushersStmt != nil {
 		if cerr := q.listPushersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing listPushersStmt: %w", cerr)
@@ -2414,6 +2473,11 @@ func (q *Queries) Close() error {
 	if q.replacePayloadStmt != nil {
 		if cerr := q.replacePayloadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing replacePayloadStmt: %w", cerr)
+		}
+	}
+	if q.replacePostboxStmt != nil {
+		if cerr := q.replacePostboxStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replacePostboxStmt: %w", cerr)
 		}
 	}
 	if q.replaceSigningKeyStmt != nil {
@@ -2764,6 +2828,7 @@ type Queries struct {
 	addLibraryStmt                               *sql.Stmt
 	addLoginStmt                                 *sql.Stmt
 	addOrShowAccountStmt                         *sql.Stmt
+	addPostboxStmt                               *sql.Stmt
 	addRemovalOfFileStmt                         *sql.Stmt
 	addRemovalsOfTreeStmt                        *sql.Stmt
 	addSessionStmt                               *sql.Stmt
@@ -2774,6 +2839,7 @@ type Queries struct {
 	addTokenRevocationStmt                       *sql.Stmt
 	addUsageStmt                                 *sql.Stmt
 	advanceFetchStmt                             *sql.Stmt
+	allowRetryStmt                               *sql.Stmt
 	answerAuthRequestStmt                        *sql.Stmt
 	beginPostingStmt                             *sql.Stmt
 	bindAuthCodeStmt                             *sql.Stmt
@@ -2825,6 +2891,8 @@ type Queries struct {
 	deletePayloadsOfLibraryStmt                  *sql.Stmt
 	deletePendingConnectionStmt                  *sql.Stmt
 	deletePendingRecoveryCodesStmt               *sql.Stmt
+	deletePostboxesStmt                          *sql.Stmt
+	deletePostboxesOfApplicationStmt             *sql.Stmt
 	deleteSessionWithoutGrantStmt                *sql.Stmt
 	deleteSessionsOfGrantStmt                    *sql.Stmt
 	deleteSessionsOfLibraryStmt                  *sql.Stmt
@@ -2865,6 +2933,7 @@ type Queries struct {
 	findConnectionOfContractStmt                 *sql.Stmt
 	findConnectionOfGrantStmt                    *sql.Stmt
 	findLibraryStmt                              *sql.Stmt
+	findPostboxStmt                              *sql.Stmt
 	findStorageStmt                              *sql.Stmt
 	forgetAnswersStmt                            *sql.Stmt
 	getAccountStmt                               *sql.Stmt
@@ -2894,6 +2963,7 @@ type Queries struct {
 	getLoginStmt                                 *sql.Stmt
 	getNewestEventCheckpointStmt                 *sql.Stmt
 	getPayloadStmt                               *sql.Stmt
+	getPostboxStmt                               *sql.Stmt
 	getSessionStmt                               *sql.Stmt
 	getStorageStmt                               *sql.Stmt
 	getStorageContentStmt                        *sql.Stmt
@@ -2958,6 +3028,7 @@ type Queries struct {
 	listOldestAuthRequestsStmt                   *sql.Stmt
 	listOldestStoragesStmt                       *sql.Stmt
 	listPendingConnectionsStmt                   *sql.Stmt
+	listPostboxesStmt                            *sql.Stmt
 	listPushersStmt                              *sql.Stmt
 	listRefusalsStmt                             *sql.Stmt
 	listSealedAuthorizationsStmt                 *sql.Stmt
@@ -3017,6 +3088,7 @@ type Queries struct {
 	replaceConnectionAccessStmt                  *sql.Stmt
 	replaceFingerprintStmt                       *sql.Stmt
 	replacePayloadStmt                           *sql.Stmt
+	replacePostboxStmt                           *sql.Stmt
 	replaceSigningKeyStmt                        *sql.Stmt
 	replaceTokenRevocationStmt                   *sql.Stmt
 	requestFetchStmt                             *sql.Stmt
@@ -3104,6 +3176,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addLibraryStmt:                    q.addLibraryStmt,
 		addLoginStmt:                      q.addLoginStmt,
 		addOrShowAccountStmt:              q.addOrShowAccountStmt,
+		addPostboxStmt:                    q.addPostboxStmt,
 		addRemovalOfFileStmt:              q.addRemovalOfFileStmt,
 		addRemovalsOfTreeStmt:             q.addRemovalsOfTreeStmt,
 		addSessionStmt:                    q.addSessionStmt,
@@ -3114,6 +3187,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addTokenRevocationStmt:            q.addTokenRevocationStmt,
 		addUsageStmt:                      q.addUsageStmt,
 		advanceFetchStmt:                  q.advanceFetchStmt,
+		allowRetryStmt:                    q.allowRetryStmt,
 		answerAuthRequestStmt:             q.answerAuthRequestStmt,
 		beginPostingStmt:                  q.beginPostingStmt,
 		bindAuthCodeStmt:                  q.bindAuthCodeStmt,
@@ -3165,6 +3239,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePayloadsOfLibraryStmt:                  q.deletePayloadsOfLibraryStmt,
 		deletePendingConnectionStmt:                  q.deletePendingConnectionStmt,
 		deletePendingRecoveryCodesStmt:               q.deletePendingRecoveryCodesStmt,
+		deletePostboxesStmt:                          q.deletePostboxesStmt,
+		deletePostboxesOfApplicationStmt:             q.deletePostboxesOfApplicationStmt,
 		deleteSessionWithoutGrantStmt:                q.deleteSessionWithoutGrantStmt,
 		deleteSessionsOfGrantStmt:                    q.deleteSessionsOfGrantStmt,
 		deleteSessionsOfLibraryStmt:                  q.deleteSessionsOfLibraryStmt,
@@ -3205,6 +3281,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		findConnectionOfContractStmt:                 q.findConnectionOfContractStmt,
 		findConnectionOfGrantStmt:                    q.findConnectionOfGrantStmt,
 		findLibraryStmt:                              q.findLibraryStmt,
+		findPostboxStmt:                              q.findPostboxStmt,
 		findStorageStmt:                              q.findStorageStmt,
 		forgetAnswersStmt:                            q.forgetAnswersStmt,
 		getAccountStmt:                               q.getAccountStmt,
@@ -3234,6 +3311,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getLoginStmt:                                 q.getLoginStmt,
 		getNewestEventCheckpointStmt:                 q.getNewestEventCheckpointStmt,
 		getPayloadStmt:                               q.getPayloadStmt,
+		getPostboxStmt:                               q.getPostboxStmt,
 		getSessionStmt:                               q.getSessionStmt,
 		getStorageStmt:                               q.getStorageStmt,
 		getStorageContentStmt:                        q.getStorageContentStmt,
@@ -3298,6 +3376,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		listOldestAuthRequestsStmt:                   q.listOldestAuthRequestsStmt,
 		listOldestStoragesStmt:                       q.listOldestStoragesStmt,
 		listPendingConnectionsStmt:                   q.listPendingConnectionsStmt,
+		listPostboxesStmt:                            q.listPostboxesStmt,
 		listPushersStmt:                              q.listPushersStmt,
 		listRefusalsStmt:                             q.listRefusalsStmt,
 		listSealedAuthorizationsStmt:                 q.listSealedAuthorizationsStmt,
@@ -3357,6 +3436,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		replaceConnectionAccessStmt:                  q.replaceConnectionAccessStmt,
 		replaceFingerprintStmt:                       q.replaceFingerprintStmt,
 		replacePayloadStmt:                           q.replacePayloadStmt,
+		replacePostboxStmt:                           q.replacePostboxStmt,
 		replaceSigningKeyStmt:                        q.replaceSigningKeyStmt,
 		replaceTokenRevocationStmt:                   q.replaceTokenRevocationStmt,
 		requestFetchStmt:                             q.requestFetchStmt,

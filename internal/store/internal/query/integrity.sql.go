@@ -331,7 +331,7 @@ func (q *Queries) ListAuthCodesOfOlderKey(ctx context.Context, key []byte, after
 }
 
 const listAuthRequestsOfOlderKey = `-- name: ListAuthRequestsOfOlderKey :many
-SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding FROM links
+SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, library_id, session_hash, created_at, expires_at, answered_at, account_id, answer, answered_by, binding, session_binding, postbox FROM links
 WHERE length(binding) = 69 AND substr(binding, 34, 4) <> $1 AND hash > $2
 ORDER BY hash LIMIT $3
 `
@@ -363,6 +363,7 @@ func (q *Queries) ListAuthRequestsOfOlderKey(ctx context.Context, key []byte, af
 			&i.AnsweredBy,
 			&i.Binding,
 			&i.SessionBinding,
+			&i.Postbox,
 		); err != nil {
 			return nil, err
 		}

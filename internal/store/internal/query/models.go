@@ -87,6 +87,7 @@ type AuthRequest struct {
 	AnsweredBy     library.LoginID
 	Binding        []byte
 	SessionBinding []byte
+	Postbox        Flag
 }
 
 type Authorization struct {
@@ -311,6 +312,15 @@ type Login struct {
 	Binding     []byte
 }
 
+type Postbox struct {
+	ID            library.PostboxID
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	Box           []byte
+	CreatedAt     Number
+}
+
 type Session struct {
 	Hash          seal.Hash
 	ApplicationID wire.ApplicationID
@@ -322,6 +332,7 @@ type Session struct {
 	CreatedAt     Number
 	ExpiresAt     Number
 	Sources       string
+	UnsignedKey   []byte
 }
 
 type SigningKey struct {

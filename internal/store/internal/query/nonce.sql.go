@@ -9,12 +9,36 @@ import (
 	"context"
 )
 
-const useNonce = `-- name: UseNonce :execrows
-INSERT INTO nonces (hash, forget_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
+const allowRetry = `-- name: AllowRetry :exec
+UPDATE nonces SET retry_call = $2, retry_until = $3 WHERE hash = $1
 `
 
-func (q *Queries) UseNonce(ctx context.Context, hash []byte, forgetAt Number) (int64, error) {
-	result, err := q.exec(ctx, q.useNonceStmt, useNonce, hash, forgetAt)
+func (q *Queries) AllowRetry(ctx context.Context, hash []byte, call []byte, until Number) error {
+	_, err := q.exec(ctx, q.allowRetryStmt, allowRetry, hash, call, until)
+	return err
+}
+
+const useNonce = `-- name: UseNonce :execrows
+INSERT INTO nonces (hash, forget_at) VALUES ($1, $2)
+ON CONFLICT (hash) DO UPDATE SET retry_until = 0
+    WHERE nonces.retry_until > $3 AND nonces.retry_call = $4
+`
+
+type UseNonceParams struct {
+	Hash     []byte
+	ForgetAt Number
+	Now      Number
+	Call     []byte
+}
+
+// A nonce that was used before may be used once more by the call that it is kept for.
+func (q *Queries) UseNonce(ctx context.Context, arg UseNonceParams) (int64, error) {
+	result, err := q.exec(ctx, q.useNonceStmt, useNonce,
+		arg.Hash,
+		arg.ForgetAt,
+		arg.Now,
+		arg.Call,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -15,8 +15,8 @@ import (
 
 const addSession = `-- name: AddSession :exec
 INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
-    sources)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    sources, unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type AddSessionParams struct {
@@ -30,6 +30,7 @@ type AddSessionParams struct {
 	CreatedAt     Number
 	ExpiresAt     Number
 	Sources       string
+	UnsignedKey   []byte
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
@@ -44,6 +45,7 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.Sources,
+		arg.UnsignedKey,
 	)
 	return err
 }
@@ -91,7 +93,7 @@ func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library
 }
 
 const getSession = `-- name: GetSession :one
-SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, sources FROM sessions WHERE hash = $1
+SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, sources, unsigned_key FROM sessions WHERE hash = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, error) {
@@ -108,6 +110,7 @@ func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, erro
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.Sources,
+		&i.UnsignedKey,
 	)
 	return i, err
 }
