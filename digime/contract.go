@@ -100,13 +100,16 @@ type ContractDetails struct {
 // ContractScope is what a read contract may see of a library. [ErrScopeOutOfBounds] refuses a session that asks for
 // more.
 type ContractScope struct {
-	// Pushed files are those that applications have pushed; with Own only those of the same application.
-	Pushed, Own bool
-	// Mapped files come from services that the person has connected.
+	// Pushed says that it sees files that applications have pushed.
+	Pushed bool
+	// Own narrows these to the files of the same application.
+	Own bool
+	// Mapped says that it sees files from services that the person has connected.
 	Mapped bool
-	// ServiceGroups and TimeRanges bound the mapped files; empty for no bound.
+	// ServiceGroups bound these by the type of their objects. The default is all.
 	ServiceGroups []ServiceGroupScope
-	TimeRanges    []TimeRange
+	// TimeRanges bound these by time. The default is all.
+	TimeRanges []TimeRange
 }
 
 // ApplicationDetails is what the server knows about an application.

@@ -257,11 +257,10 @@ func TestScope(t *testing.T) {
 		narrow := anna.Allows(app.ContractWithKey(1, library.Read, func(c *library.Contract) {
 			c.Scope = library.Scope{Mapped: true, ServiceGroups: one(5, 19, 406).ServiceGroups}
 		}))
-		session := carreltest.Must(narrow.StartsSession(wire.SessionOptions{Scope: one(5, 19, 403)}))(t)
-		if files := list(t, w, narrow, session); len(files) > 0 {
-			t.Errorf("beyond the contract's scope: %+v", files)
-		}
-		session = carreltest.Must(narrow.StartsSession(wire.SessionOptions{}))(t)
+		_, err := narrow.StartsSession(wire.SessionOptions{Scope: one(5, 19, 403)})
+		carreltest.Refused(t, "beyond the contract's scope", err,
+			library.ScopeOutOfBounds("object type 403 of service type 19"))
+		session := carreltest.Must(narrow.StartsSession(wire.SessionOptions{}))(t)
 		if files := list(t, w, narrow, session); len(files) != plays {
 			t.Errorf("%d files of the contract's scope, want %d", len(files), plays)
 		}

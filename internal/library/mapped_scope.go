@@ -103,6 +103,10 @@ func (s sessionScope) period() (from, until time.Time) {
 	return from, until
 }
 
+// collectedPage is how many files from sources are read from the store at a time. Each is decoded to be compared with
+// the scope, and a client that waits for a fetch lists them again and again.
+const collectedPage = 200
+
 // listCollected calls yield with each file from a source that the session may read. The store finds them by type and
 // time, so that the rest of the library costs nothing.
 func (f *Files) listCollected(
@@ -120,7 +124,7 @@ func (f *Files) listCollected(
 		filter.Until = until
 		at := CollectedCursor{To: from}
 		for {
-			files, cursors, err := f.store.ListCollected(ctx, id, filter, at, listPage)
+			files, cursors, err := f.store.ListCollected(ctx, id, filter, at, collectedPage)
 			if err != nil {
 				return fmt.Errorf("list files from sources: %w", err)
 			}
@@ -132,7 +136,7 @@ func (f *Files) listCollected(
 					return err
 				}
 			}
-			if len(files) < listPage {
+			if len(files) < collectedPage {
 				break
 			}
 			at = cursors[len(cursors)-1]

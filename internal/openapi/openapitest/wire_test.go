@@ -48,6 +48,7 @@ var wireTypes = map[string]any{
 	"MappedMetadata":         wire.MappedMetadata{},
 	"Account":                wire.Account{},
 	"Contract":               wire.ContractDetails{},
+	"ContractScope":          wire.ContractScope{},
 	"ReferenceRequest":       wire.ReferenceRequest{},
 	"ReferenceAnswer":        wire.ReferenceAnswer{},
 	"RevokeAnswer":           wire.RevokeAnswer{},
