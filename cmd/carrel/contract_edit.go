@@ -50,8 +50,8 @@ func (contractEdit) Help() string {
   carrel contract edit ID --new-key --out new.pem --old-key-for 336h
 
 Texts, redirect URIs, lifetimes and keys can be changed without asking anybody again. What the contract allows
-(--access, --own, --services, --period, --collected-only, --may-delete-library) cannot: people have allowed what it was. Their consents count again if the
-contract allows the same again.
+(--access, --own, --services, --period, --collected-only, --may-delete-library) cannot: people have allowed what it was.
+Their consents count again if the contract allows the same again.
 
 With a new key, requests count that are signed with either one, until the old key ends. An application reads files with
 the key that it signs with. A contract has two keys at most. Servers learn of a change within a second.`
@@ -282,7 +282,8 @@ func (c *contractEdit) changes() (names []string) {
 		"redirect URIs": c.RedirectURI != nil, "purpose": c.Purpose != nil, "terms": c.Terms != nil,
 		"privacy statement": c.Privacy != nil, "lifetime of consents": c.GrantFor != nil, "expiry": c.Valid != nil,
 		"key": c.NewKey || c.PublicKey != "", "end of the old key": c.OldKeyFor != nil, "access": c.Access != "",
-		"scope": c.Own != nil || c.scopeFlags.given(), "sandbox": c.Sandbox != nil, "right to delete": c.Delete != nil, "quota": c.Quota != nil,
+		"scope": c.Own != nil || c.scopeFlags.given(), "sandbox": c.Sandbox != nil,
+		"right to delete": c.Delete != nil, "quota": c.Quota != nil,
 		"quota of files": c.QuotaFiles != nil,
 	}
 	for name, yes := range given {

@@ -45,7 +45,8 @@ func contractOf(c library.Client) contractView {
 	k, now := c.Contract, time.Now()
 	v := contractView{ID: k.ID, Application: k.Application, Access: "write", Own: k.Scope.Own,
 		RedirectURIs: k.RedirectURIs, Purpose: k.Purpose, Terms: k.Terms, Privacy: k.Privacy,
-		Deletes: k.DeletesLibrary, Sandbox: k.Sandbox, PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt),
+		Deletes: k.DeletesLibrary, Sandbox: k.Sandbox,
+		PublicKey: k.PublicKey, Expires: k.ExpiresAt, Disabled: ifSet(k.DisabledAt),
 		quotaView: quotaOf(k.Quota)}
 	if k.Access == library.Read {
 		v.Access, v.Scope = "read", &k.Scope

@@ -107,13 +107,19 @@ func atOnce(b *testing.B, n int, f func(int) error) {
 // peakMemory returns the peak resident memory of the process, in MiB.
 func peakMemory(b testing.TB, p *process) float64 {
 	b.Helper()
+	return memoryOf(b, p, "VmHWM:")
+}
+
+// memoryOf returns a line of the status of the process, in MiB.
+func memoryOf(b testing.TB, p *process, name string) float64 {
+	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		b.Skipf("no /proc here: %v", err)
 	}
-	_, rest, ok := strings.Cut(string(status), "VmHWM:")
+	_, rest, ok := strings.Cut(string(status), name)
 	if !ok {
-		b.Fatal("no VmHWM in /proc")
+		b.Fatalf("no %s in /proc", name)
 	}
 	var kib float64
 	if _, err := fmt.Sscan(rest, &kib); err != nil {

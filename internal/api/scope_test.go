@@ -103,7 +103,9 @@ func TestContractScopeBoundsFiles(t *testing.T) {
 		want     []string
 		history  int // how many files of play history; zero for any number
 	}{
-		"no bounds": {library.Scope{Mapped: true}, digime.Scope{}, []string{"followedartist", "playhistory", "playlist"}, 3},
+		"no bounds": {
+			library.Scope{Mapped: true}, digime.Scope{}, []string{"followedartist", "playhistory", "playlist"}, 3,
+		},
 		"a type": {
 			library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{{ID: 5, ServiceTypes: []wire.ServiceType{
 				{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 406}}},
@@ -180,7 +182,8 @@ func TestContractTellsItsScope(t *testing.T) {
 		want     string
 	}{
 		"with bounds": {bound, `{"raw":true,"mapped":true,"serviceGroups":[{"id":5,"serviceTypes":[` +
-			`{"id":19,"serviceObjectTypes":[{"id":406},{"id":403}]},{"id":20}]},{"id":3}],"timeRanges":[{"last":"3y"}]}`},
+			`{"id":19,"serviceObjectTypes":[{"id":406},{"id":403}]},{"id":20}]},{"id":3}],` +
+			`"timeRanges":[{"last":"3y"}]}`},
 		"without": {w.read, `{"raw":true,"mapped":true}`},
 		"own": {w.Application().Contract(library.Read, func(k *library.Contract) {
 			k.Scope = library.Scope{Raw: true, Own: true}

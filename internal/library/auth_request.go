@@ -123,8 +123,8 @@ type AuthRequestStore interface {
 	// ErrUsed if the request was answered before.
 	Deny(ctx context.Context, h seal.Hash, at time.Time, a Answer, e Event) error
 	// CloseAuthRequest marks a request answered, and how, that leads to no new grant. It gives the
-	// request's session the grant, the seal and the answer's scope of sources, and the account at a provider that is connected
-	// for the request, if it is pending, to the grant, as Allow does. If the grant is empty it
+	// request's session the grant, the seal and the answer's scope of sources, and the account at a provider that is
+	// connected for the request, if it is pending, to the grant, as Allow does. If the grant is empty it
 	// removes that account, as Deny does. It returns ErrUsed if the request was answered before, and ErrNotFound
 	// if the grant has been revoked.
 	CloseAuthRequest(

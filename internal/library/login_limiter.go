@@ -53,8 +53,8 @@ func creationAllowance(address string) allowance {
 	return allowance{"creation " + netaddr.NetworkOf(address), 24 * time.Hour / creationsPerDay, creationsPerDay}
 }
 
-// sandboxAllowance is that of sandboxes, as many as of libraries. They are counted apart: an address opens a link that an
-// application has made, and no application can use up what a person needs to create a library.
+// sandboxAllowance is that of sandboxes, as many as of libraries. They are counted apart: an address opens a link that
+// an application has made, and no application can use up what a person needs to create a library.
 func sandboxAllowance(address string) allowance {
 	return allowance{"sandbox " + netaddr.NetworkOf(address), 24 * time.Hour / creationsPerDay, creationsPerDay}
 }

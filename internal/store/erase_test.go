@@ -80,7 +80,8 @@ func (c *churn) removeOne(ctx context.Context, q *query.Queries) error {
 	c.there = c.there[:len(c.there)-1]
 	c.removed = append(c.removed, gone.seal[:40], gone.seal[len(gone.seal)-40:])
 	if c.numbers.IntN(2) == 0 {
-		return q.GiveSessionGrant(ctx, query.GiveSessionGrantParams{Hash: gone.hash, GrantID: gone.grant}) // without its seal
+		without := query.GiveSessionGrantParams{Hash: gone.hash, GrantID: gone.grant}
+		return q.GiveSessionGrant(ctx, without) // the row stays, without its seal
 	}
 	return q.DeleteSessionsOfGrant(ctx, gone.grant)
 }

@@ -142,7 +142,8 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 			cards = append(cards, appCard{ID: g.Grant.Application, App: app, Initials: ui.Initials(app),
 				Storage: storages[g.Grant.Application], Now: h.ui.Now(), application: g.Client.Application})
 		}
-		cards[i].Permissions = append(cards[i].Permissions, newGrantRow(h.ui.Permissions(t), g, connections, h.ui.Now()))
+		row := newGrantRow(h.ui.Permissions(t), g, connections, h.ui.Now())
+		cards[i].Permissions = append(cards[i].Permissions, row)
 	}
 	for i := range cards {
 		card := &cards[i]

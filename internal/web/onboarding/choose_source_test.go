@@ -40,7 +40,8 @@ func TestChooseSource(t *testing.T) {
 		t.Errorf("%d sources say that their data is invented: %s", n, p.Text())
 	}
 	found := search(p, "spotify")
-	if !found.Has("service-16") || found.Has("service-900101") || found.TextOf("service-count") != "1 found for “spotify”" {
+	if !found.Has("service-16") || found.Has("service-900101") ||
+		found.TextOf("service-count") != "1 found for “spotify”" {
 		t.Errorf("search: %s", found.Text())
 	}
 	p = found.Click("service-16")
@@ -54,7 +55,8 @@ func TestChooseSource(t *testing.T) {
 	token := app.Exchange(back)
 	account := app.ConnectionTo(token, 16)
 	connection := carreltest.Must(w.Store.GetConnection(t.Context(), app.LibraryOf(token).ID, account, true))(t)
-	if connection.Source.SampleSet != "default" || string(connection.Reference) != back.Query().Get("accountReference") {
+	if connection.Source.SampleSet != "default" ||
+		string(connection.Reference) != back.Query().Get("accountReference") {
 		t.Errorf("connected %+v, callback %v", connection, back)
 	}
 	if fetched(t, w, app, token) == 0 {
@@ -88,6 +90,7 @@ func TestSourcesOfAddress(t *testing.T) {
 	writer := w.Register("Writer")
 	b := w.NewPerson(webtest.Anna)
 	scope := func(text string) string { return "&sourcesScope=" + url.QueryEscape(url.QueryEscape(text)) }
+	gp := scope(`{"organizationType":"general-practitioner"}`)
 	for name, tt := range map[string]struct {
 		app   *webtest.App
 		query string
@@ -99,7 +102,7 @@ func TestSourcesOfAddress(t *testing.T) {
 		"a set":                       {app, "&sampleDataSet=test", "16 900101 900102 900103 900104"},
 		"a set, of real sources":      {app, "&sampleDataSet=test&includeSampleDataOnlySources=false", ""},
 		"data types":                  {app, withSamples + scope(`{"dataType":["gp-data","vaccinations"]}`), "900101"},
-		"an organisation":             {app, withSamples + scope(`{"organizationType":"general-practitioner"}`), "900101"},
+		"an organisation":             {app, withSamples + gp, "900101"},
 		"another organisation":        {app, withSamples + scope(`{"organizationType":"dentist"}`), ""},
 		"to send":                     {app, withSamples + "&sourceType=push", ""},
 		"a contract for pushed files": {raw, withSamples, ""},
@@ -149,7 +152,8 @@ func TestSourceInAddress(t *testing.T) {
 	}
 	// Without a choice it leads back: the application would be told that it is connected.
 	for _, query := range []string{
-		"&service=12", "&service=900102&sourcesScope=" + gp, "&service=900101" + withSamples + "&sourcesScope=" + dentist,
+		"&service=12", "&service=900102&sourcesScope=" + gp,
+		"&service=900101" + withSamples + "&sourcesScope=" + dentist,
 	} {
 		p := b.Get(pullURL(app, query))
 		if p.Status != http.StatusNotFound || !strings.Contains(p.Attr("return", "href"), "errorCode=ONBOARD_ERROR") {

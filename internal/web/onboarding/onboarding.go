@@ -58,9 +58,10 @@ func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 	fetching := &fetches{ui: u, consents: services.Consents, fetcher: services.Fetches}
 	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{
-		people: services.People, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
-		signin:  signIn,
-		connect: &connect{choose: choose, redirect: redirect},
+		people: services.People, consents: services.Consents, connections: services.Connections,
+		catalogue: services.Catalogue,
+		signin:    signIn,
+		connect:   &connect{choose: choose, redirect: redirect},
 		consent: &consent{
 			ui: u, consents: services.Consents, connections: services.Connections, catalogue: services.Catalogue,
 			app: app, fetches: fetching, deleteWait: services.DeleteWait,

@@ -18,8 +18,8 @@ import (
 // library, with sample data in it or empty, which nobody but the application can open. A person is never answered for:
 // a browser that is signed in shows the pages.
 //
-// A link that only has to be opened may be opened by programs, too, and by other sites. It works once, and makes nothing
-// but a library that is empty of people's data, and as many for a network address as [library.People.UseSandbox] allows.
+// A link that only has to be opened may be opened by programs, too, and by other sites. It works once, and makes
+// nothing but a library without any person's data; [library.People.UseSandbox] says how many a network address gets.
 
 // sandboxAnswer is what to answer a request with that skips the pages.
 type sandboxAnswer struct {
@@ -93,7 +93,7 @@ func (p *Pages) answerInSandbox(
 	return p.app.redirect(w, r, flow.request, callback, outcomeNone)
 }
 
-// answeredMeanwhile is the error of an answer in the name of a new library: if that is not found, or has another account
+// answeredMeanwhile is the error of an answer in the name of a new library: if that is not found, or another account is
 // connected, the same link was opened a second time at the same moment.
 func answeredMeanwhile(err error) error {
 	if errors.Is(err, library.ErrNotFound) || errors.Is(err, library.ErrConnectionChanged) {

@@ -26,8 +26,8 @@ func ErrorPageKeys() []string {
 	var keys []string
 	for _, p := range []ErrorPage{
 		PageLinkExpired, PageLinkUsed, PageLinkUnknown, PageBadRequest, PageContractEnded, PageWrongPerson,
-		PageUnknownAccount, PageUnknownSource, PageSandboxLimit, PageBadForm, PageOtherLogin, PageStaleForm, PageBadFile,
-		PageCookiesBlocked, PageNotFound, PageBusy, PageServerError,
+		PageUnknownAccount, PageUnknownSource, PageBadForm, PageOtherLogin, PageStaleForm, PageBadFile,
+		PageSandboxLimit, PageCookiesBlocked, PageNotFound, PageBusy, PageServerError,
 	} {
 		keys = append(keys, p.key)
 	}

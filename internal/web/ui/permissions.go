@@ -135,7 +135,8 @@ func isEmptyFilter(f wire.MetadataFilter) bool {
 // empty if it has neither.
 func (t *Texts) someFiles(s library.Scope) string {
 	var parts []string
-	if s.Raw && !s.Own && s.Filter != nil && !isEmptyFilter(*s.Filter) { // an application knows the files that it pushed itself
+	// An application knows the files that it pushed itself.
+	if s.Raw && !s.Own && s.Filter != nil && !isEmptyFilter(*s.Filter) {
 		parts = append(parts, t.filteredFiles(*s.Filter))
 	}
 	if s.Mapped && !isNarrowed(s) {

@@ -73,14 +73,17 @@ func TestPermissions(t *testing.T) {
 			"Read these files, and new ones of this kind: data from services that you connect.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
 			"Read files: data from services that you connect"},
-		{"some of services", library.Contract{Access: library.Read, Scope: library.Scope{Mapped: true, ServiceGroups: some}},
-			"Read data from services that you connect, new data too: what you listened to and playlists from Spotify; " +
-				"everything from service 3; everything about your money; everything about Own group; " +
+		{"some of services",
+			library.Contract{Access: library.Read, Scope: library.Scope{Mapped: true, ServiceGroups: some}},
+			"Read data from services that you connect, new data too: what you listened to and playlists from " +
+				"Spotify; everything from service 3; everything about your money; everything about Own group; " +
 				"everything about group 8.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
-			"Read files: from services that you connect: what you listened to and playlists from Spotify; everything from service 3; " +
+			"Read files: from services that you connect: what you listened to and playlists from Spotify; " +
+				"everything from service 3; " +
 				"everything about your money; everything about Own group; everything about group 8"},
-		{"an unknown type", library.Contract{Access: library.Read, Scope: library.Scope{Mapped: true, ServiceGroups: unknown}},
+		{"an unknown type",
+			library.Contract{Access: library.Read, Scope: library.Scope{Mapped: true, ServiceGroups: unknown}},
 			"Read data from services that you connect, new data too: data of kind 5 from Spotify.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
 			"Read files: from services that you connect: data of kind 5 from Spotify"},
@@ -91,8 +94,9 @@ func TestPermissions(t *testing.T) {
 				"Of that data from services, only this time: the last year, the last 3 months, from 1 January 2010 " +
 				"until 31 December 2014, from 2 May 2020 or until 3 June 2000.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
-			"Read files: those that apps put in your library; data from services that you connect, only the last year, " +
-				"the last 3 months, from 1 January 2010 until 31 December 2014, from 2 May 2020 or until 3 June 2000"},
+			"Read files: those that apps put in your library; data from services that you connect, only the last " +
+				"year, the last 3 months, from 1 January 2010 until 31 December 2014, from 2 May 2020 or " +
+				"until 3 June 2000"},
 		{"what nobody can say", library.Contract{Access: library.Read, Scope: library.Scope{Mapped: true,
 			TimeRanges: []wire.TimeRange{{Last: "1 c"}}}},
 			"Read data from services that you connect, new data too.|" +
