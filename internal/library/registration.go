@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/carrelhq/carrel/digime/wire"
 )
@@ -109,6 +110,9 @@ func (c *Clients) AddContract(ctx context.Context, contract Contract) (Contract,
 func checkName(a *Application) error {
 	if a.Name = strings.TrimSpace(a.Name); a.Name == "" {
 		return errors.New("an application needs a name: people see it when they are asked")
+	}
+	if strings.ContainsFunc(a.Name+a.About, unicode.IsControl) {
+		return errors.New("the name of an application, and who runs it, are one line each, without control characters")
 	}
 	return nil
 }
