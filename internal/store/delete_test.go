@@ -105,6 +105,10 @@ func fillLibrary(t *testing.T, db *store.DB, now time.Time) (id library.ID, word
 			t.Fatal(err)
 		}
 	}
+	if _, err := db.AddPostbox(ctx, library.Postbox{ID: "postbox", Library: g.Library, Application: g.Application,
+		Contract: g.Contract, Box: []byte{1}, CreatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
 	stored := fillStorage(t, db, g, now)
 	fillFetch(t, db, g, connected, now)
 	return g.Library, []string{string(g.Library), string(g.ID), string(account[0].ID), account[0].Subject,
