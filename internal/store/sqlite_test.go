@@ -59,6 +59,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 	whole := map[string]bool{"unbindLibraries": true, "unbindTokens": true, "unbindAuthCodes": true,
 		"unbindLogins": true, "unbindAuthRequests": true,
 		"unbindChains": true, "unbindGrants": true, "deleteAdoptions": true, "deleteEventCheckpoints": true,
+		"unbindStorages": true, "unbindStorageFiles": true, "unbindCollected": true, "deletePostboxes": true,
 		"listUnfinishedDeliveries":   true,
 		"deleteAuthorizationSecrets": true, "deleteDeliveryContents": true}
 	inOrder := map[string]bool{"listDeliveries": true, "listClaimable": true, "listAbandoned": true}
