@@ -467,7 +467,7 @@ func (f *foreigners) refusedWith(
 		case strings.HasPrefix(o.Path, api.CloudBase) && want.status == 0:
 			f.refusedCloud(t, got, unauthorized(": kid"))
 		case strings.HasPrefix(o.Path, api.CloudBase):
-			f.refusedCloud(t, got, cloudRefusal{want.status, want.code, want.message})
+			f.refusedCloud(t, got, cloudRefusal(want))
 		default:
 			f.refused(t, got, want)
 		}
