@@ -19,9 +19,11 @@ import (
 
 // notIDs are the parts of requests that name nothing of anybody, or only what is the same for everybody.
 var notIDs = strings.Fields(`
-	header:FileDescriptor header:redirectUri path:path path:version query:recursive
+	header:FileDescriptor header:redirectUri path:path path:version
+	query:format query:from query:includeSampleDataOnlySources query:recursive query:schemaVersion query:to
 	claim:aud claim:code_challenge claim:code_challenge_method claim:code_verifier claim:exp claim:grant_type claim:iat
-	claim:nonce claim:redirect_uri claim:response_mode claim:response_type claim:state claim:timestamp
+	claim:iv claim:metadata claim:nonce claim:redirect_uri claim:response_mode claim:response_type claim:state
+	claim:symmetrical_key claim:timestamp
 	body: body:agent.sdk.meta body:agent.sdk.name body:agent.sdk.version body:limit body:offset body:sort.name body:type
 	body:query.filter.alias body:query.filter.category body:query.filter.category.id body:query.filter.country
 	body:query.filter.country.id body:query.filter.id body:query.filter.id.id body:query.filter.platform
@@ -67,6 +69,7 @@ type foreigners struct {
 	keeper *carreltest.Grant // of a person with a storage
 	reader *carreltest.Grant // of a person with files
 	sender *sender           // of a person with an account at a provider, and a delivery
+	older  *olderCaller      // of clients of earlier generations
 	// uses has the ids of each name, and usesOf those of the names of a call that differ there.
 	uses   map[string]idUse
 	usesOf map[string]idUse
@@ -75,16 +78,16 @@ type foreigners struct {
 }
 
 // expiredIDs are ids that have been valid.
-type expiredIDs struct{ session, storage, code string }
+type expiredIDs struct{ session, olderSession, storage, code string }
 
 func newForeigners(t *testing.T) *foreigners {
 	t.Helper()
-	f := &foreigners{world: newProviderWorld(t), document: must(openapi.Parse(docs.OpenAPI))}
+	f := &foreigners{world: newProviderWorld(t, legacy), document: must(openapi.Parse(docs.OpenAPI))}
 	f.Clock.Moves(-25 * time.Hour) // the SDK, by which visitors come, has the clock of the machine
 	anna := f.Person()
 	reader := anna.Allows(f.read)
-	over := expiredIDs{session: f.session(t, reader), storage: string(f.write.CreatesStorage()),
-		code: anna.Consents(f.write).Code}
+	over := expiredIDs{session: f.session(t, reader), olderSession: f.olderSession(t, reader),
+		storage: string(f.write.CreatesStorage()), code: anna.Consents(f.write).Code}
 	f.overdue = map[*carreltest.Contract]string{f.read: reader.Token(), f.write: anna.Allows(f.write).Token()}
 	f.Clock.Moves(25 * time.Hour)
 
@@ -142,11 +145,16 @@ func newForeigners(t *testing.T) *foreigners {
 	f.uses = map[string]idUse{
 		"path:session": {session, "nosuchsession", []foreignID{{"another person's", theirSession},
 			{"another contract's", f.session(t, second)}, {"another application's", f.session(t, foreign)},
+			{"another person's, of an older client", f.olderSession(t, theirs)},
 			{"expired", over.session}}, notFound("Session")},
 		"path:file": {f.names(t, f.reader, session)[0], "nosuchfile", []foreignID{
 			{"another person's", f.names(t, theirs, theirSession)[0]}}, notFound("File")},
 		"path:delivery": {deliveryBy(f.sender), "nosuchdelivery", deliveries, notFound("Delivery")},
-		"path:source":   {"16", "999999", nil, notFound("Source")}, // the same for everybody
+		// Sources, services and base paths are the same for everybody.
+		"path:source":   {"16", "999999", nil, notFound("Source")},
+		"path:service":  {"medmij", "nosuchservice", nil, notFound("Service")},
+		"path:base":     {"v1.5", "v1.3", nil, notFound("Call")},
+		"path:contract": {"readC", "nosuchcontract", f.foreignContracts(t), notFound("Contract")},
 		"path:storage":  {string(own), "nosuchstorage", storages, notFound("Storage")},
 		"path:application": {"clinic", "nosuchapplication", []foreignID{{"another one", "monitor"}},
 			notFound("Storage")},
@@ -168,16 +176,24 @@ func newForeigners(t *testing.T) *foreigners {
 	authorize.foreign = authorize.foreign[1:] // a token of another contract of the application says who the person is
 	readers := f.uses["claim:access_token"]
 	readers.foreign = append([]foreignID{{"another contract's", writer.Token()}}, readers.foreign[1:]...)
-	f.usesOf = map[string]idUse{
+	f.older = f.newOlderCaller(t)
+	f.usesOf = f.olderUses(t, theirs, over)
+	maps.Copy(f.usesOf, map[string]idUse{
+		"GET /v1.7/permission-access/contract/{contract}/{application} path:application": {"clinic",
+			"nosuchapplication", []foreignID{{"another one", "monitor"}}, notFound("Contract")},
 		"POST /v1.7/permission-access/import/h:accountId/fhir/{version} header:accountId": {string(f.sender.account),
 			"1_nosuchaccount", accounts, notFound("Account")},
 		"POST /v1.7/oauth/authorize claim:access_token": authorize,
+		"POST /v1.6/oauth/authorize claim:access_token": authorize,
 		// A deletion can be repeated, so what is not there is as good as deleted.
 		"DELETE /v1.7/permission-access/service/h:accountId header:accountId": {string(f.sender.account),
 			"1_nosuchaccount", shared, refusal{status: http.StatusOK, message: `{"deleted":true}`}},
-	}
+	})
+	refresh := f.uses["claim:refresh_token"]
+	refresh.own = f.older.Refresh()
+	f.usesOf["POST /v1.6/oauth/token claim:refresh_token"] = refresh
 	for _, o := range f.document.Operations() {
-		if f.caller(o) == f.reader {
+		if o.Claims != nil && f.caller(o) == f.reader {
 			f.usesOf[o.Method+" "+o.Path+" claim:access_token"] = readers
 		}
 	}
@@ -187,8 +203,11 @@ func newForeigners(t *testing.T) *foreigners {
 // caller returns whose call it is.
 func (f *foreigners) caller(o *openapi.Operation) *carreltest.Grant {
 	switch {
-	case strings.Contains(o.Path, "/query/"), strings.HasSuffix(o.Path, "/trigger"):
+	case strings.Contains(o.Path, "/query/"), strings.HasSuffix(o.Path, "/trigger"),
+		strings.HasSuffix(o.Path, "/report"):
 		return f.reader
+	case isOlder(o):
+		return f.older.Grant
 	case strings.Contains(o.Path, "/deliveries"), strings.Contains(o.Path, "h:accountId"):
 		return f.sender.Grant
 	}
@@ -242,13 +261,19 @@ func (f *foreigners) leaves(s *openapi.Schema, name string) (names []string) {
 	return names
 }
 
-// use returns what there is to try with a part of the requests of a call, and false if it names nothing.
-func (f *foreigners) use(t *testing.T, o *openapi.Operation, part string) (idUse, bool) {
-	t.Helper()
+// useOf returns what uses and usesOf have for a part of the requests of a call.
+func (f *foreigners) useOf(o *openapi.Operation, part string) (idUse, bool) {
 	if use, ok := f.usesOf[o.Method+" "+o.Path+" "+part]; ok {
 		return use, true
 	}
-	if use, ok := f.uses[part]; ok {
+	use, ok := f.uses[part]
+	return use, ok
+}
+
+// use returns what there is to try with a part of the requests of a call, and false if it names nothing.
+func (f *foreigners) use(t *testing.T, o *openapi.Operation, part string) (idUse, bool) {
+	t.Helper()
+	if use, ok := f.useOf(o, part); ok {
 		return use, true
 	}
 	option := strings.TrimPrefix(strings.TrimPrefix(part, "body:"), "actions.pull.")
@@ -267,7 +292,8 @@ func (f *foreigners) request(o *openapi.Operation, ids map[string]string) reques
 		if given, ok := ids[name]; ok {
 			return given
 		}
-		return f.uses[name].own
+		use, _ := f.useOf(o, name)
+		return use.own
 	}
 	r := request{method: o.Method, path: o.Path, header: http.Header{}}
 	for _, p := range o.Parameters {
@@ -295,6 +321,10 @@ func (f *foreigners) request(o *openapi.Operation, ids map[string]string) reques
 		r.body = strings.NewReader(weight("x"))
 	case strings.HasSuffix(o.Path, "/discovery/sources"):
 		r.body = strings.NewReader(`{"query":{},"limit":1,"offset":0}`)
+	case strings.Contains(o.Path, "/postbox/"):
+		f.older.form(&r)
+	case strings.HasSuffix(o.Path, "/permission-access/session"):
+		r.body = strings.NewReader(`{"appId":"` + id("body:appId") + `","contractId":"` + id("body:contractId") + `"}`)
 	case strings.Contains(o.Path, "/import"), strings.HasPrefix(o.Path, api.CloudBase):
 		r.body = io.MultiReader(strings.NewReader("content"))
 	default:
@@ -327,6 +357,8 @@ func (f *foreigners) bearerOf(
 		}
 	}
 	switch {
+	case has("symmetrical_key"):
+		maps.Copy(all, f.older.parcel.claims)
 	case has("grant_type") && ids["claim:code"] != "":
 		maps.Copy(all, claims{"grant_type": "authorization_code", "code": ids["claim:code"],
 			"code_verifier": carreltest.Verifier})
@@ -367,6 +399,7 @@ func TestForeignIDs(t *testing.T) {
 	f := newForeigners(t)
 	described := map[string]bool{}
 	tried := map[string]int{}
+	triedOf := map[string]bool{}
 	for _, o := range f.document.Operations() {
 		described[o.Method+" "+o.Path] = true
 		for _, part := range f.partsOf(o) {
@@ -374,6 +407,7 @@ func TestForeignIDs(t *testing.T) {
 			if !isID {
 				continue
 			}
+			triedOf[o.Method+" "+o.Path+" "+part] = true
 			unknown := f.refusedWith(t, o, part, foreignID{"unknown", use.unknown}, use.want, "")
 			tried[part]++
 			for _, foreign := range use.foreign {
@@ -381,8 +415,11 @@ func TestForeignIDs(t *testing.T) {
 				tried[part]++
 			}
 			if part == "claim:access_token" && !strings.HasSuffix(o.Path, "/authorize") { // that takes one
-				f.refusedWith(t, o, part, foreignID{"expired", f.overdue[f.caller(o).Contract]},
-					expired(wire.KindAccessToken), "")
+				want := expired(wire.KindAccessToken)
+				if strings.Contains(o.Path, "/postbox/") {
+					want = pending
+				}
+				f.refusedWith(t, o, part, foreignID{"expired", f.overdue[f.caller(o).Contract]}, want, "")
 			}
 		}
 	}
@@ -394,6 +431,11 @@ func TestForeignIDs(t *testing.T) {
 	for part := range f.uses {
 		if tried[part] == 0 {
 			t.Errorf("no call takes %s any more", part)
+		}
+	}
+	for name := range f.usesOf {
+		if !triedOf[name] {
+			t.Errorf("there is no %s any more", name)
 		}
 	}
 	f.succeed(t)
@@ -419,13 +461,13 @@ func (f *foreigners) refusedWith(
 	if unknown == "" {
 		switch {
 		case want.status == http.StatusOK:
-			if got.StatusCode != want.status || string(got.body) != want.message {
+			if got.StatusCode != want.status || !strings.HasPrefix(string(got.body), want.message) {
 				t.Errorf("%s: %d %s", what, got.StatusCode, got.body)
 			}
 		case strings.HasPrefix(o.Path, api.CloudBase) && want.status == 0:
 			f.refusedCloud(t, got, unauthorized(": kid"))
 		case strings.HasPrefix(o.Path, api.CloudBase):
-			f.refusedCloud(t, got, cloudRefusal{want.status, want.code, want.message})
+			f.refusedCloud(t, got, cloudRefusal(want))
 		default:
 			f.refused(t, got, want)
 		}
@@ -465,11 +507,15 @@ func TestForeignFilters(t *testing.T) {
 	brams := bram.Allows(f.foreignWrite)
 	f.mustSend(t, f.push(brams, f.as(brams, nil), strings.NewReader("bram's")), nil)
 	account := string(f.userAccount(t, brams))
-	list := func(options string) string {
+	list := func(base, options string) string {
 		t.Helper()
 		var opened wire.TriggerAnswer
-		f.mustSend(t, post("permission-access/trigger", f.as(f.reader, nil), options), &opened)
-		return string(f.mustSend(t, get("permission-access/query/"+opened.Session.Key, f.as(f.reader, nil)), nil).body)
+		f.mustSend(t, post(base+"permission-access/trigger", f.as(f.reader, nil), options), &opened)
+		r := get(base+"permission-access/query/"+opened.Session.Key, "")
+		if base != api.OlderBase {
+			r.bearer = f.as(f.reader, nil)
+		}
+		return string(f.mustSend(t, r, nil).body)
 	}
 	criterion := func(metadata string) string {
 		return `{"scope":{"criteria":[{"metadata":{` + metadata + `}}]}}`
@@ -494,8 +540,10 @@ func TestForeignFilters(t *testing.T) {
 		if foreign == "" {
 			foreign = account
 		}
-		if got, want := list(build(foreign)), list(build("nosuchid")); got != want {
-			t.Errorf("%s: %s, with an unknown one %s", name, got, want)
+		for _, base := range []string{api.Base, api.OlderBase} {
+			if got, want := list(base, build(foreign)), list(base, build("nosuchid")); got != want {
+				t.Errorf("%s%s: %s, with an unknown one %s", base, name, got, want)
+			}
 		}
 	}
 	if n := f.Rows("fetches"); n != 0 {

@@ -263,6 +263,15 @@ func (w *world) authorizePage(t testing.TB, c *carreltest.Contract, base, agent 
 	return w.URL + "/apps/saas/authorize?code=" + code.PreauthorizationCode
 }
 
+// olderSession starts a session as a client of an earlier generation, and returns its key.
+func (w *world) olderSession(t testing.TB, g *carreltest.Grant) string {
+	t.Helper()
+	var opened wire.TriggerAnswer
+	w.mustSend(t, post("/v1.6/permission-access/trigger", w.as(g, nil), ""), &opened)
+	w.Secrets.Plant(opened.Session.Key)
+	return opened.Session.Key
+}
+
 // A session that a client of an earlier generation has started is read without a signature, and no other, and only
 // while what allows it stands.
 func TestAttackUnsignedSession(t *testing.T) {
@@ -274,12 +283,7 @@ func TestAttackUnsignedSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	query := func(session string) request { return get("/v1.6/permission-access/query/"+session, "") }
-	trigger := func(g *carreltest.Grant) string {
-		var opened wire.TriggerAnswer
-		w.mustSend(t, post("/v1.6/permission-access/trigger", w.as(g, nil), ""), &opened)
-		w.Secrets.Plant(opened.Session.Key)
-		return opened.Session.Key
-	}
+	trigger := func(g *carreltest.Grant) string { return w.olderSession(t, g) }
 	gone := notFound("Session")
 	w.refuses(t, query(w.session(t, reader)), gone)
 	w.refuses(t, query(reader.Session.Key), gone)
