@@ -168,7 +168,7 @@ func TestAttackFolderChangesUnderServer(t *testing.T) {
 	}
 	ready(http.StatusOK)
 	server.stop(t, syscall.SIGTERM)
-	says(t, server.log.String(), "not any more the folder of large contents that the database knows")
+	says(t, server.log.String(), "was moved, removed or replaced while the server had it open")
 }
 
 // TestAttackAcceptForeign accepts the folder and the keyring of another installation.

@@ -216,7 +216,8 @@ func TestAttackNearlyFullDisk(t *testing.T) {
 			for _, size := range []int{0, 1000, mebibyte} {
 				wantStorageFull(t, fmt.Sprintf("a push of %d bytes", size), push(bytes.NewReader(make([]byte, size))))
 			}
-			ready := getFrom(t, w.URL+"/readyz", "")
+			ready := carreltest.Must(http.Get(w.URL + "/readyz"))(t)
+			defer ready.Body.Close()
 			if text := carreltest.Must(io.ReadAll(ready.Body))(t); ready.StatusCode != http.StatusOK ||
 				!strings.Contains(string(text), `"space":"reserve"`) {
 				t.Errorf("ready: %s %s", ready.Status, text)

@@ -68,6 +68,16 @@ var sdkErrors = []sdkError{
 				RedirectURL: "https://elsewhere.example/back"})
 			return err
 		}},
+	{name: "a scope beyond the contract's", status: 400, code: digime.CodeScopeOutOfBounds,
+		message: "The scope goes beyond the contract's: service group 1",
+		meet: func(ctx context.Context, _ *testing.T, w *carreltest.World) error {
+			bound := w.Application().Contract(library.Read, func(k *library.Contract) {
+				k.Scope = library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{{ID: 3}}}
+			})
+			_, err := w.Visitor().Allows(bound).StartSession(ctx, digime.SessionOptions{
+				Scope: digime.Scope{ServiceGroups: []digime.ServiceGroupScope{{ID: 1}}}})
+			return err
+		}},
 	{name: "a malformed resource", status: 400, code: digime.CodeValidationErrors, provider: true,
 		message: "Parameter validation errors: …",
 		meet: func(ctx context.Context, _ *testing.T, w *carreltest.World) error {
@@ -328,9 +338,8 @@ var notAnswered = []struct {
 	why     string
 }{
 	{digime.CodeSDKInvalid, 400, "The SDK is invalid: carrel-go", "a Carrel refuses no client for its name"},
-	{digime.CodeSDKVersionInvalid, 403, "This SDK version is no longer supported.", "nor for its version"},
-	{digime.CodeScopeOutOfBounds, 400, "The scope is out of bounds",
-		"a contract's own scope bounds what a session asks for, which needs no refusal"},
+	{digime.CodeSDKVersionInvalid, 403, "This SDK version is no longer supported.",
+		"only calls of older clients are refused with it, and the SDK makes none of them"},
 	{digime.CodeInvalidContractDataRequest, 400, "The contract is of another type",
 		"a contract of the wrong type is refused as InsufficientScope"},
 	{digime.CodeTooManyRequests, 429, "Too many requests", "too many requests are refused as ServerBusy"},
@@ -421,6 +430,9 @@ func TestSDKErrorsAreComplete(t *testing.T) {
 	}
 	seen := map[described]bool{}
 	for _, o := range d.Operations() {
+		if strings.HasPrefix(o.Path, "/v1.6/") || strings.Contains(o.Path, "/postbox/") {
+			continue // the SDK does not make it
+		}
 		for _, r := range o.Responses {
 			status, err := strconv.Atoi(r.Name)
 			if err != nil {
