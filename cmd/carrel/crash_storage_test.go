@@ -61,7 +61,8 @@ func crashStorage(t *testing.T, database string) {
 	t.Logf("%d kills: %d uploads and %d deletions answered, %d broken off; %d files, each whole; %d large contents, "+
 		"and %d that the kills left, which the sweep took away",
 		rounds, c.uploads, c.deletions, c.broken, files, contents, c.left)
-	if c.uploads == 0 || c.deletions == 0 || c.broken == 0 {
+	const enough = 20 // rounds; a few may end before anything is deleted
+	if c.uploads == 0 || c.broken == 0 || c.deletions == 0 && rounds >= enough {
 		t.Error("some of that was not tested")
 	}
 }

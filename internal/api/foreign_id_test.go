@@ -451,9 +451,14 @@ func (f *foreigners) refusedWith(
 	what := o.Method + " " + o.Path + ", " + part + " " + foreign.whose
 	t.Log(what)
 	var got answer
+	// The server sweeps what has expired, once a minute, from these two. That the others are still there shows succeed.
+	swept := f.Rows("storages") + f.Rows("links")
 	f.Unchanged(what, func() {
 		got = f.send(t, f.request(o, map[string]string{part: foreign.id}))
-	}, "token_revocations")
+	}, "token_revocations", "storages", "links")
+	if f.Rows("storages")+f.Rows("links") > swept {
+		t.Errorf("%s added a storage or a link", what)
+	}
 	seen := f.seen(got)
 	if unknown != "" && seen != unknown {
 		t.Errorf("%s:\n%s\nunknown:\n%s", what, seen, unknown)
