@@ -163,8 +163,8 @@ func (c *applicationEnable) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("enable application %s: %w", c.ID, err)
 		}
-		fmt.Println("Enabled. Its contracts are accepted again, with the consents that are still in force, except those " +
-			"contracts that are disabled themselves.")
+		fmt.Println("Enabled. Its contracts are accepted again, with the consents that are still in force, except " +
+			"those contracts that are disabled themselves.")
 		return nil
 	})
 }

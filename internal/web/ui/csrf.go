@@ -46,8 +46,8 @@ type csrf struct{ publicURL *url.URL }
 // changed since its page was shown.
 func (c csrf) check(r *http.Request) error {
 	if !c.sameOrigin(r) {
-		return PageBadForm.Wrap(fmt.Errorf("form is not from a page of this site: its origin is %.200q, and the public "+
-			"URL is %s", r.Header.Get("Origin"), c.publicURL))
+		return PageBadForm.Wrap(fmt.Errorf("form is not from a page of this site: its origin is %.200q, and the "+
+			"public URL is %s", r.Header.Get("Origin"), c.publicURL))
 	}
 	if err := parseForm(r); err != nil {
 		return err
