@@ -451,13 +451,20 @@ func (f *foreigners) refusedWith(
 	what := o.Method + " " + o.Path + ", " + part + " " + foreign.whose
 	t.Log(what)
 	var got answer
-	// The server sweeps what has expired, once a minute, from these two. That the others are still there shows succeed.
-	swept := f.Rows("storages") + f.Rows("links")
+	// The server sweeps what has expired, once a minute. That the others are still there shows succeed.
+	swept := []string{"storages", "links", "logins", "tokens", "sessions"}
+	rows := func() (n int) {
+		for _, table := range swept {
+			n += f.Rows(table)
+		}
+		return n
+	}
+	before := rows()
 	f.Unchanged(what, func() {
 		got = f.send(t, f.request(o, map[string]string{part: foreign.id}))
-	}, "token_revocations", "storages", "links")
-	if f.Rows("storages")+f.Rows("links") > swept {
-		t.Errorf("%s added a storage or a link", what)
+	}, append(swept, "token_revocations")...)
+	if rows() > before {
+		t.Errorf("%s added something", what)
 	}
 	seen := f.seen(got)
 	if unknown != "" && seen != unknown {
