@@ -132,18 +132,13 @@ type applicationDisable struct {
 
 // Run disables the application.
 func (c *applicationDisable) Run(ctx context.Context) error {
-	r := recordOf("application disable").add("application", c.ID)
-	return c.change(ctx, changing, r, func(clients *library.Clients) error {
-		err := clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
-		if errors.Is(err, library.ErrNotFound) {
-			return unknownApplication(c.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("disable application %s: %w", c.ID, err)
-		}
-		fmt.Println("Disabled. Its contracts are refused from now on; what people have in their libraries stays.\n"+
-			"To undo it: carrel application enable", c.ID)
-		return nil
+	return c.switchClient(ctx, clientSwitch{
+		verb: "disable", noun: "application", id: c.ID, unknown: unknownApplication,
+		apply: func(clients *library.Clients) error {
+			return clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
+		},
+		done: "Disabled. Its contracts are refused from now on; what people have in their libraries stays.\n" +
+			"To undo it: carrel application enable " + c.ID,
 	})
 }
 
@@ -154,18 +149,13 @@ type applicationEnable struct {
 
 // Run enables the application.
 func (c *applicationEnable) Run(ctx context.Context) error {
-	r := recordOf("application enable").add("application", c.ID)
-	return c.change(ctx, changing, r, func(clients *library.Clients) error {
-		err := clients.EnableApplication(ctx, wire.ApplicationID(c.ID))
-		if errors.Is(err, library.ErrNotFound) {
-			return unknownApplication(c.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("enable application %s: %w", c.ID, err)
-		}
-		fmt.Println("Enabled. Its contracts are accepted again, with the consents that are still in force, except " +
-			"those contracts that are disabled themselves.")
-		return nil
+	return c.switchClient(ctx, clientSwitch{
+		verb: "enable", noun: "application", id: c.ID, unknown: unknownApplication,
+		apply: func(clients *library.Clients) error {
+			return clients.EnableApplication(ctx, wire.ApplicationID(c.ID))
+		},
+		done: "Enabled. Its contracts are accepted again, with the consents that are still in force, except those " +
+			"contracts that are disabled themselves.",
 	})
 }
 

@@ -118,6 +118,15 @@ func (c *credentials) tokenFile(id digime.ContractID) string {
 	return filepath.Join(filepath.Dir(c.Credentials), "token-"+string(id)+".json")
 }
 
+// user returns the user of a contract: who has agreed to it last.
+func (c *credentials) user(contract string) (*digime.User, error) {
+	conn, err := c.connect(contract)
+	if err != nil {
+		return nil, err
+	}
+	return conn.user()
+}
+
 // user returns the person whose token was saved. A refreshed token replaces it.
 func (c *connection) user() (*digime.User, error) {
 	path := c.tokens(c.contract.ID())

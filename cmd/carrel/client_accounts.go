@@ -22,11 +22,7 @@ func (clientAccounts) Help() string {
 
 // Run lists the accounts.
 func (c *clientAccounts) Run(ctx context.Context) error {
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

@@ -31,11 +31,7 @@ func (c *clientDeliveries) Run(ctx context.Context) error {
 	if c.Wait && c.ID == "" {
 		return errors.New("give the id of the delivery to wait for")
 	}
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

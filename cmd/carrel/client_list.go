@@ -26,11 +26,7 @@ func (clientList) Help() string {
 
 // Run lists the files.
 func (c *clientList) Run(ctx context.Context) error {
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

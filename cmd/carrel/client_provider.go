@@ -37,11 +37,7 @@ const maxResource = 10 << 20
 
 // Run pushes the resource.
 func (c *clientPushProvider) Run(ctx context.Context) error {
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

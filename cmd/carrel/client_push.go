@@ -39,11 +39,7 @@ Nothing is held in memory: a file may have any size.`
 
 // Run pushes the file.
 func (c *clientPush) Run(ctx context.Context) error {
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

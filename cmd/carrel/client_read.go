@@ -39,11 +39,7 @@ func (c *clientRead) Run(ctx context.Context) error {
 	if (c.Name == "") == (c.All == "") {
 		return errors.New("give the name of a file, or --all FOLDER")
 	}
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

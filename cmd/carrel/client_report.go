@@ -36,11 +36,7 @@ func (c *clientReport) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := c.connect(c.Contract)
-	if err != nil {
-		return err
-	}
-	user, err := conn.user()
+	user, err := c.user(c.Contract)
 	if err != nil {
 		return err
 	}

@@ -273,18 +273,13 @@ type contractDisable struct {
 
 // Run disables the contract.
 func (c *contractDisable) Run(ctx context.Context) error {
-	r := recordOf("contract disable").add("contract", c.ID)
-	return c.change(ctx, changing, r, func(clients *library.Clients) error {
-		err := clients.DisableContract(ctx, wire.ContractID(c.ID))
-		if errors.Is(err, library.ErrNotFound) {
-			return unknownContract(c.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("disable contract %s: %w", c.ID, err)
-		}
-		fmt.Println("Disabled. Its requests are refused from now on; what people have in their libraries stays.\n"+
-			"To undo it: carrel contract enable", c.ID)
-		return nil
+	return c.switchClient(ctx, clientSwitch{
+		verb: "disable", noun: "contract", id: c.ID, unknown: unknownContract,
+		apply: func(clients *library.Clients) error {
+			return clients.DisableContract(ctx, wire.ContractID(c.ID))
+		},
+		done: "Disabled. Its requests are refused from now on; what people have in their libraries stays.\n" +
+			"To undo it: carrel contract enable " + c.ID,
 	})
 }
 
@@ -295,17 +290,12 @@ type contractEnable struct {
 
 // Run enables the contract.
 func (c *contractEnable) Run(ctx context.Context) error {
-	r := recordOf("contract enable").add("contract", c.ID)
-	return c.change(ctx, changing, r, func(clients *library.Clients) error {
-		err := clients.EnableContract(ctx, wire.ContractID(c.ID))
-		if errors.Is(err, library.ErrNotFound) {
-			return unknownContract(c.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("enable contract %s: %w", c.ID, err)
-		}
-		fmt.Println("Enabled. Its requests are accepted again, with the consents that are still in force, unless its " +
-			"application is disabled.")
-		return nil
+	return c.switchClient(ctx, clientSwitch{
+		verb: "enable", noun: "contract", id: c.ID, unknown: unknownContract,
+		apply: func(clients *library.Clients) error {
+			return clients.EnableContract(ctx, wire.ContractID(c.ID))
+		},
+		done: "Enabled. Its requests are accepted again, with the consents that are still in force, unless its " +
+			"application is disabled.",
 	})
 }

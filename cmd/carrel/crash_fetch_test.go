@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -29,7 +28,6 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // crashFilesVar sets the number of files that TestCrashFetch fetches; make crash sets it. Then the server is killed ten
@@ -53,14 +51,7 @@ const flakyCommand = "carrel-with-flaky-source"
 // must stay small.
 func TestCrashFetch(t *testing.T) {
 	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		crashFetch(t, filepath.Join(t.TempDir(), "carrel.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		crashFetch(t, testenv.DurablePostgres(t))
-	})
+	bothDurableDatabases(t, crashFetch)
 }
 
 func crashFetch(t *testing.T, database string) {
@@ -143,26 +134,13 @@ func (f *fetchCrasher) measure(t *testing.T) {
 // connect registers an application, and has a person connect the source for it. It returns the session of the request.
 func (f *fetchCrasher) connect(t *testing.T) *digime.Session {
 	t.Helper()
-	var application struct {
-		ID string `json:"applicationId"`
-	}
-	var key struct {
-		ContractID string `json:"contractId"`
-		PrivateKey string `json:"privateKey"`
-	}
-	carrelJSON(t, &application, "application", "add", "--new", "--json", "--name", "Music",
-		"--data", f.data, "--database", f.database)
+	f.application = addApplication(t, f.data, f.database, "Music", "--new")
 	f.startFlaky(t)
-	carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", "read",
-		"--collected-only", "--redirect-uri", crashCallback, "--data", f.data, "--database", f.database)
-	client, err := digime.New(application.ID, digime.WithServer(f.process.url), digime.WithRetries(0))
+	client, err := digime.New(f.application, digime.WithServer(f.process.url), digime.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	contract, err := client.ParseContract(key.ContractID, []byte(key.PrivateKey))
-	if err != nil {
-		t.Fatal(err)
-	}
+	contract := addContract(t, f.data, f.database, f.application, "read", "--collected-only").parse(t, client)
 	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback,
 		SourceID: fetchSource, SampleDataSet: "default"})
 	if err != nil {

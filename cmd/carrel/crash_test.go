@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,11 +18,18 @@ import (
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // crashRoundsVar sets how often the server is killed; make crash sets it.
 const crashRoundsVar = "CARREL_TEST_CRASH_ROUNDS"
+
+// crashRounds is how often the server is killed.
+func crashRounds() int {
+	if n, err := strconv.Atoi(os.Getenv(crashRoundsVar)); err == nil {
+		return n
+	}
+	return 3
+}
 
 const crashCallback = "http://127.0.0.1:8095/callback"
 
@@ -32,21 +38,11 @@ const crashCallback = "http://127.0.0.1:8095/callback"
 // activity may be missing.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		crash(t, filepath.Join(t.TempDir(), "carrel.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		crash(t, testenv.DurablePostgres(t))
-	})
+	bothDurableDatabases(t, crash)
 }
 
 func crash(t *testing.T, database string) {
-	rounds := 3
-	if n, err := strconv.Atoi(os.Getenv(crashRoundsVar)); err == nil {
-		rounds = n
-	}
+	rounds := crashRounds()
 	c := newCrasher(t, database)
 	p := c.start(t)
 	for round := range rounds {
@@ -78,21 +74,16 @@ func newCrasher(t testing.TB, database string) *crasher {
 		database: database, data: t.TempDir(), address: freeAddress(t),
 		acked: map[string]bool{}, seen: map[digime.FileName]string{},
 	}
-	var application struct {
-		ID string `json:"applicationId"`
-	}
-	carrelJSON(t, &application, "application", "add", "--new", "--json", "--name", "Crash",
-		"--data", c.data, "--database", database)
+	c.application = addApplication(t, c.data, database, "Crash", "--new")
 	p := c.start(t)
 	defer p.kill()
-	c.application = application.ID
-	client, err := digime.New(application.ID, digime.WithServer(p.url), digime.WithRetries(0))
+	client, err := digime.New(c.application, digime.WithServer(p.url), digime.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	person := demo.NewScriptedVisitor("crash@example.org", "correct horse battery staple")
-	c.writer = c.consent(t, client, application.ID, person, "write", digime.UserAccessToken{})
-	c.reader = c.consent(t, client, application.ID, person, "read", c.writer.Token())
+	c.writer = c.consent(t, client, person, "write", digime.UserAccessToken{})
+	c.reader = c.consent(t, client, person, "read", c.writer.Token())
 	return c
 }
 
@@ -101,21 +92,10 @@ func (c *crasher) start(t testing.TB) *process {
 }
 
 func (c *crasher) consent(
-	t testing.TB, client *digime.Client, application string, person *demo.ScriptedVisitor, access string,
-	link digime.UserAccessToken,
+	t testing.TB, client *digime.Client, person *demo.ScriptedVisitor, access string, link digime.UserAccessToken,
 ) *digime.User {
 	t.Helper()
-	var key struct {
-		ContractID string `json:"contractId"`
-		PrivateKey string `json:"privateKey"`
-	}
-	carrelJSON(t, &key, "contract", "add", "--json", "--application", application, "--access", access,
-		"--redirect-uri", crashCallback, "--data", c.data, "--database", c.database)
-	contract, err := client.ParseContract(key.ContractID, []byte(key.PrivateKey))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return allows(t, person, contract, link)
+	return allows(t, person, addContract(t, c.data, c.database, c.application, access).parse(t, client), link)
 }
 
 // pushers is the number of concurrent pushes in a round.
@@ -124,13 +104,29 @@ const pushers = 16
 // round pushes, kills the server after some of the pushes have been answered, and reads
 // the new files.
 func (c *crasher) round(t *testing.T, p *process, round int) *process {
+	killUnderLoad(t, p, pushers, 6*pushers, 5*time.Millisecond, func(ctx context.Context, _, _ int) bool {
+		return c.push(ctx, round)
+	})
+
+	p = c.start(t)
+	c.read(t, false)
+	return p
+}
+
+// killUnderLoad has workers make one request after the other, until one fails, and kills the server within a pause after
+// some requests have been answered, most at the most. It returns when all workers have ended.
+func killUnderLoad(
+	t *testing.T, p *process, workers, most int, pause time.Duration,
+	request func(ctx context.Context, worker, n int) bool,
+) {
+	t.Helper()
 	var wait sync.WaitGroup
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	answered := make(chan struct{}, pushers)
-	for range pushers {
+	answered := make(chan struct{}, workers)
+	for worker := range workers {
 		wait.Go(func() {
-			for c.push(ctx, round) {
+			for n := 0; request(ctx, worker, n); n++ {
 				select {
 				case answered <- struct{}{}:
 				case <-ctx.Done():
@@ -138,21 +134,17 @@ func (c *crasher) round(t *testing.T, p *process, round int) *process {
 			}
 		})
 	}
-	for range 1 + rand.N(6*pushers) {
+	for range 1 + rand.N(most) {
 		select {
 		case <-answered:
 		case <-ctx.Done():
-			t.Fatalf("pushes are not answered any longer:\n%s", p.log)
+			t.Fatalf("requests are not answered any longer:\n%s", p.log)
 		}
 	}
-	time.Sleep(rand.N(5 * time.Millisecond))
+	time.Sleep(rand.N(pause))
 	p.kill()
 	stop()
 	wait.Wait()
-
-	p = c.start(t)
-	c.read(t, false)
-	return p
 }
 
 // push pushes one file; it reports false once the server is gone.

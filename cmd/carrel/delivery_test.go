@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +19,6 @@ import (
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/simulator"
 	"github.com/carrelhq/carrel/internal/store"
-	"github.com/carrelhq/carrel/internal/testenv"
 )
 
 // deliveriesVar sets the number of resources; make deliveries sets it. The server is killed
@@ -37,14 +35,7 @@ const deliveryTimeout = 2 * time.Second
 // true, and nothing may be filed twice.
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		deliveries(t, filepath.Join(t.TempDir(), "carrel.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		deliveries(t, testenv.DurablePostgres(t))
-	})
+	bothDurableDatabases(t, deliveries)
 }
 
 func deliveries(t *testing.T, database string) {
@@ -122,25 +113,14 @@ func (c *courier) start(t testing.TB) { c.process = startServe(t, c.address, c.f
 // connect registers the application and has the person connect the provider for it.
 func (c *courier) connect(t *testing.T) {
 	t.Helper()
-	var application struct {
-		ID string `json:"applicationId"`
-	}
-	var key struct {
-		ContractID string `json:"contractId"`
-		PrivateKey string `json:"privateKey"`
-	}
-	carrelJSON(t, &application, "application", "add", "--new", "--json", "--name", "Courier",
-		"--data", c.data, "--database", c.database)
-	carrelJSON(t, &key, "contract", "add", "--json", "--application", application.ID, "--access", "write",
-		"--redirect-uri", crashCallback, "--data", c.data, "--database", c.database)
+	application := addApplication(t, c.data, c.database, "Courier", "--new")
+	key := addContract(t, c.data, c.database, application, "write")
 	c.start(t)
-	client, err := digime.New(application.ID, digime.WithServer(c.process.url), digime.WithRetries(0))
+	client, err := digime.New(application, digime.WithServer(c.process.url), digime.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.contract, err = client.ParseContract(key.ContractID, []byte(key.PrivateKey)); err != nil {
-		t.Fatal(err)
-	}
+	c.contract = key.parse(t, client)
 	auth, err := c.contract.Authorize(t.Context(),
 		digime.AuthorizeOptions{RedirectURL: crashCallback, SourceType: digime.SourcePush})
 	if err != nil {

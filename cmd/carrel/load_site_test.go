@@ -52,8 +52,8 @@ func newLoadSite(t *testing.T, data, database string) *loadSite {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	clinic := s.application(t, "The clinic", "--new")
-	other := s.application(t, "Another clinic")
+	clinic := addApplication(t, data, database, "The clinic", "--new")
+	other := addApplication(t, data, database, "Another clinic")
 	s.process = startServe(t, s.address, "--data", data, "--database", database)
 	s.url = s.process.url
 	client, err := digime.New(clinic, digime.WithServer(s.url), digime.WithRetries(0),
@@ -94,37 +94,17 @@ func newLoadSite(t *testing.T, data, database string) *loadSite {
 	return s
 }
 
-func (s *loadSite) application(t *testing.T, name string, flags ...string) string {
-	t.Helper()
-	var added struct {
-		ID string `json:"applicationId"`
-	}
-	carrelJSON(t, &added, append([]string{
-		"application", "add", "--json", "--name", name, "--data", s.data, "--database", s.database,
-	}, flags...)...)
-	return added.ID
-}
-
 func (s *loadSite) contract(
 	t *testing.T, client *digime.Client, application, access string,
 ) (*digime.Contract, loadSigner) {
 	t.Helper()
-	var key struct {
-		ContractID string `json:"contractId"`
-		PrivateKey string `json:"privateKey"`
-	}
-	carrelJSON(t, &key, "contract", "add", "--json", "--application", application, "--access", access,
-		"--redirect-uri", crashCallback, "--data", s.data, "--database", s.database)
-	contract, err := client.ParseContract(key.ContractID, []byte(key.PrivateKey))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := addContract(t, s.data, s.database, application, access)
 	private, err := wire.ParsePrivateKey([]byte(key.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := wire.ClientID{Application: wire.ApplicationID(application), Contract: wire.ContractID(key.ContractID)}
-	return contract, loadSigner{client: id.String(), key: private}
+	return key.parse(t, client), loadSigner{client: id.String(), key: private}
 }
 
 // push pushes a file into the person's library.

@@ -85,7 +85,7 @@ func (c *crasher) someoneNew(b *testing.B) {
 		b.Fatal(err)
 	}
 	person := demo.NewScriptedVisitor("new@example.org", "a password that nobody guesses")
-	c.consent(b, client, c.application, person, "write", digime.UserAccessToken{})
+	c.consent(b, client, person, "write", digime.UserAccessToken{})
 }
 
 func atOnce(b *testing.B, n int, f func(int) error) {

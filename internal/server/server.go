@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -98,6 +99,8 @@ type Config struct {
 	Sources fetch.Sources
 	// SampleDataDelay is how long each file of sample data takes, except in a set that has delays of its own.
 	SampleDataDelay time.Duration
+	// SweepInterval is how often what has expired is removed; zero for a minute.
+	SweepInterval time.Duration
 	// IdleTimeout is how long a request may make no progress; zero for [httpserve.DefaultIdleTimeout].
 	IdleTimeout time.Duration
 	// MaxConnections and MaxConnectionsPerAddress bound the connections; zero for defaults that depend on how many
@@ -392,8 +395,9 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
 		return s.config.removeTemporaryKeyrings()
 	})
-	every(expiredInterval, "tidy", s.sweeping.SweepExpired)
-	every(expiredInterval, "delete expired storages", s.Storages.SweepExpired)
+	expired := cmp.Or(s.config.SweepInterval, expiredInterval)
+	every(expired, "tidy", s.sweeping.SweepExpired)
+	every(expired, "delete expired storages", s.Storages.SweepExpired)
 	every(eraseInterval, "remove contents of storages", s.Storages.RemoveContents)
 	every(eraseInterval, "erase", s.db.Erase)
 	every(sweepInterval, "sweep blobs", s.sweeping.SweepBlobs)
