@@ -63,6 +63,7 @@ type api struct {
 	Config
 	places *places
 	kept   *places // for the calls of keptCalls
+	open   *places // for those of openCalls
 	large  *places // for large resources
 	// serviceLists are answers of discovery/services.
 	serviceLists serviceLists
@@ -74,7 +75,7 @@ func New(c Config) http.Handler {
 		c.MaxInFlight = 1024
 	}
 	a := &api{Config: c, places: newPlaces(c.MaxInFlight, aQuarter), kept: newPlaces(keptPlaces, aQuarter),
-		large: newPlaces(maxLargeResources, aHalf)}
+		open: newPlaces(openPlaces, aQuarter), large: newPlaces(maxLargeResources, aHalf)}
 	mux := http.NewServeMux()
 	below := func(base string) func(string, handler) {
 		return func(pattern string, h handler) {
@@ -82,10 +83,12 @@ func New(c Config) http.Handler {
 			mux.Handle(method+" "+base+rest, a.respond(h))
 		}
 	}
-	handle, handleOlder, handleAnyOlder := below(Base), below(OlderBase), below(anyOlderBase)
+	handle := below(Base)
+	handleOlder := func(pattern string, h handler) { below(OlderBase)(pattern, a.withLegacy(h)) }
+	handleAnyOlder := func(pattern string, h handler) { below(anyOlderBase)(pattern, a.withOlderBase(h)) }
 
 	handle("GET jwks/oauth", a.keySet)
-	handleAnyOlder("GET jwks/oauth", a.withOlderBase(a.keySet))
+	handleAnyOlder("GET jwks/oauth", a.keySet)
 	handle("POST oauth/authorize", a.withSignedRequest(a.authorize))
 	handle("POST oauth/token", a.withSignedRequest(a.token))
 	handle("POST oauth/token/reference", a.withSignedRequest(a.tokenReference))
@@ -111,7 +114,7 @@ func New(c Config) http.Handler {
 	handle("DELETE user", a.withSignedRequest(a.deleteUser))
 
 	handle("GET discovery/services", a.services)
-	handleAnyOlder("GET discovery/services", a.withOlderBase(a.services))
+	handleAnyOlder("GET discovery/services", a.services)
 	handle("POST discovery/sources", a.withSignedRequest(a.sources))
 	handle("POST discovery/categories", a.withSignedRequest(listing(a.Catalogue.Categories)))
 	handle("POST discovery/countries", a.withSignedRequest(listing(a.Catalogue.Countries)))
@@ -122,15 +125,15 @@ func New(c Config) http.Handler {
 	handle("POST tracking/sdk", a.withSignedRequest(a.tracking))
 
 	handle("POST permission-access/postbox/{postbox}", a.withLegacy(a.withSignedRequestOnce(a.pushToPostbox)))
-	handleOlder("POST permission-access/postbox/{postbox}", a.withLegacy(a.withSignedRequestOnce(a.pushToPostbox)))
-	handleOlder("POST oauth/authorize", a.withLegacy(a.withSignedRequest(a.authorize)))
-	handleOlder("POST oauth/token", a.withLegacy(a.withSignedRequest(a.token)))
-	handleOlder("POST oauth/token/reference", a.withLegacy(a.withSignedRequest(a.tokenReference)))
-	handleOlder("POST permission-access/session", a.withLegacy(a.unsignedSession))
-	handleOlder("POST permission-access/trigger", a.withLegacy(a.withSignedRequest(a.withBearer(a.trigger))))
-	handleOlder("GET permission-access/query/{session}", a.withLegacy(a.withUnsignedSession(a.fileList)))
-	handleOlder("GET permission-access/query/{session}/{file}", a.withLegacy(a.withUnsignedSession(a.hashedFile)))
-	handleOlder("DELETE user", a.withLegacy(a.withSignedRequest(a.deleteUser)))
+	handleOlder("POST permission-access/postbox/{postbox}", a.withSignedRequestOnce(a.pushToPostbox))
+	handleOlder("POST oauth/authorize", a.withSignedRequest(a.authorize))
+	handleOlder("POST oauth/token", a.withSignedRequest(a.token))
+	handleOlder("POST oauth/token/reference", a.withSignedRequest(a.tokenReference))
+	handleOlder("POST permission-access/session", a.unsignedSession)
+	handleOlder("POST permission-access/trigger", a.withSignedRequest(a.withBearer(a.trigger)))
+	handleOlder("GET permission-access/query/{session}", a.withUnsignedSession(a.fileList))
+	handleOlder("GET permission-access/query/{session}/{file}", a.withUnsignedSession(a.hashedFile))
+	handleOlder("DELETE user", a.withSignedRequest(a.deleteUser))
 
 	mux.Handle("/", a.respond(func(http.ResponseWriter, *http.Request) error { return notFound("Call") }))
 	return httpserve.Handler(c.IdleTimeout, a.dispatch(mux))

@@ -67,7 +67,7 @@ func repeatable(r *http.Request) string {
 
 // withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
 // If the call fails before that, the nonce is used up afterwards, unless there was no room or the storage was not
-// available: then the nonce is as little used up as the call is carried out, also if nobody knows yet whether the
+// available, or the contract had its share of the calls under way: then the nonce is as little used up as the call is carried out, also if nobody knows yet whether the
 // transaction was committed. The same request, sent again, is carried out once, and whoever goes on to push makes the
 // server write nothing.
 func (a *api) withSignedRequestOnce(h signedHandler) handler {
@@ -76,16 +76,18 @@ func (a *api) withSignedRequestOnce(h signedHandler) handler {
 		if err != nil {
 			return err
 		}
-		err = a.share(r, signed.ID(), func() error { return h(w, r, signed) })
-		var full *library.QuotaError
-		if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrUnavailable) ||
-			errors.Is(err, library.ErrStorageFull) || errors.As(err, &full) {
-			return err
-		}
-		if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {
-			return errors.Join(spent, err)
-		}
-		return a.allowRetry(r, signed, err)
+		return a.share(r, signed.ID(), func() error {
+			err := h(w, r, signed)
+			var full *library.QuotaError
+			if errors.Is(err, errBrokenOff) || errors.Is(err, library.ErrUnavailable) ||
+				errors.Is(err, library.ErrStorageFull) || errors.As(err, &full) {
+				return err
+			}
+			if spent := a.Clients.UseNonce(r.Context(), signed); spent != nil {
+				return errors.Join(spent, err)
+			}
+			return a.allowRetry(r, signed, err)
+		})
 	}
 }
 

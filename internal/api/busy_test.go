@@ -181,3 +181,25 @@ func TestSlowBesideNormal(t *testing.T) {
 		t.Errorf("%d files, want 100", n)
 	}
 }
+
+// TestAttackOpenCalls has a stranger hold calls that nobody signs. They take few places, and none of those of others.
+func TestAttackOpenCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, legacy)
+	writer := w.Person().Allows(w.write)
+	const places = 64 // of all that nobody signs
+	for range places {
+		l := w.dial(t)
+		err := l.say("POST %spermission-access/session HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{",
+			api.OlderBase, w.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	carreltest.Eventually(t, "the next is refused", func() bool {
+		a := w.send(t, get("discovery/services", ""))
+		return a.StatusCode == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != ""
+	})
+	w.mustSend(t, w.push(writer, w.as(writer, nil), strings.NewReader("normal")), nil)
+	w.mustSend(t, get("jwks/oauth", ""), nil)
+}

@@ -110,10 +110,25 @@ var keptCalls = map[string]bool{
 	"DELETE " + Base + "user":                                  true,
 }
 
+// openPlaces is how many of openCalls run at once.
+const openPlaces = 64
+
+// openCalls have few places, and these of their own: nobody signs them, so that nobody's share bounds those who read
+// the answer slowly or not at all, or send the body so.
+var openCalls = map[string]bool{
+	"GET " + Base + "discovery/services":                                  true,
+	"GET " + anyOlderBase + "discovery/services":                          true,
+	"GET " + Base + "permission-access/contract/{contract}/{application}": true,
+	"POST " + OlderBase + "permission-access/session":                     true,
+}
+
 // placesOf returns the places of which a call takes one.
 func (a *api) placesOf(r *http.Request) *places {
-	if keptCalls[r.Pattern] {
+	switch {
+	case keptCalls[r.Pattern]:
 		return a.kept
+	case openCalls[r.Pattern]:
+		return a.open
 	}
 	return a.places
 }

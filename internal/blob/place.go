@@ -38,5 +38,8 @@ func (d *Disk) Check() error {
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, d.place.opened) {
 		return library.WithMeaning(fmt.Errorf("the folder %s was %w", d.place.path, ErrMoved), library.ErrUnavailable)
 	}
-	return nil // whoever reads or writes gets any other error
+	if err != nil { // what is open can still be written to, and nobody finds it after the next start
+		return library.WithMeaning(fmt.Errorf("the folder %s: %w", d.place.path, explain(err)), library.ErrUnavailable)
+	}
+	return nil
 }

@@ -64,7 +64,8 @@ type Target struct {
 //	                    contract reads from sources, and there is any to choose. A request for
 //	                    consent connects sample data with the person's yes, onboard before that
 //
-// and nothing once an account has been connected for the request. It changes nothing. It
+// and nothing once an account has been connected for the request. Sample data that a yes has connected, which then was
+// refused because the question had changed, is not: the next yes connects it, or another. It changes nothing. It
 // returns ErrNotFound if the reference names no account of the person's at the application.
 func (c *Connections) ConnectionStep(
 	ctx context.Context,
@@ -76,7 +77,7 @@ func (c *Connections) ConnectionStep(
 	switch {
 	case err != nil:
 		return ConnectionStep{}, err
-	case connected != nil:
+	case connected != nil && !(r.Kind == library.AuthorizeRequest && connected.Pending && connected.Source.IsPull()):
 		return ConnectionStep{Connected: connected}, nil
 	}
 	switch r.Kind {

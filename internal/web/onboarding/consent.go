@@ -133,7 +133,7 @@ func (c *consent) permissions(
 	may, mayNot = c.ui.Permissions(t).Of(flow.request.Client.Contract)
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
 		may = append([]string{t.Text("consent.may.sample", "provider", sourceTitle(c.catalogue, t, sample))}, may...)
-	} else if connected != nil {
+	} else if connected != nil && !connected.Source.IsPull() {
 		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.
 		may = []string{
