@@ -79,7 +79,13 @@ func TestFilesFetchesAhead(t *testing.T) {
 			t.Errorf("file %d is %s with %d bytes, error %v", i, file.Name, n, err)
 		}
 		if i == 0 {
-			time.Sleep(50 * time.Millisecond) // let the others come as far as they go
+			for range 100 { // until the others have come
+				if l.count("")-2 >= 5 {
+					break
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			time.Sleep(50 * time.Millisecond) // as far as they go
 			if n := l.count("") - 2; n != 5 {
 				t.Errorf("%d files were asked for while the first was read, want 5", n)
 			}

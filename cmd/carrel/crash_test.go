@@ -113,8 +113,8 @@ func (c *crasher) round(t *testing.T, p *process, round int) *process {
 	return p
 }
 
-// killUnderLoad has workers make one request after the other, until one fails, and kills the server within a pause after
-// some requests have been answered, most at the most. It returns when all workers have ended.
+// killUnderLoad has workers make one request after the other, until one fails, and kills the server within a pause
+// after some requests have been answered, most at the most. It returns when all workers have ended.
 func killUnderLoad(
 	t *testing.T, p *process, workers, most int, pause time.Duration,
 	request func(ctx context.Context, worker, n int) bool,

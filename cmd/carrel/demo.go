@@ -28,7 +28,7 @@ type demoCmd struct {
 	Data                 string        `help:"Folder for all data. Default: a new one." type:"path"`
 	AccessTokenLifetime  time.Duration `help:"Lifetime of an access token." default:"24h"`
 	RefreshTokenLifetime time.Duration `help:"Lifetime of a consent and its refresh token." default:"4320h"`
-	Legacy               bool          `help:"Serve clients of earlier generations, too: the Node SDK before version 10."`
+	Legacy               bool          `help:"Serve clients of earlier generations, too: the Node SDK 5 to 8 and the Android SDK 4, and all of the Node SDK 9 and 10."`
 	Verbose              bool          `help:"Print the server's log."`
 }
 

@@ -105,8 +105,8 @@ func (c *keysRotate) Run(ctx context.Context) error {
 	fmt.Printf("Encrypted %s of the server again; all of them are sealed with key %s now.\n",
 		count(r.Encrypted, "secret"), r.Newest)
 	for _, id := range r.Dropped {
-		fmt.Printf("Removed key %s from %s. Backups from before need it: keep the earlier file as long as those.\n",
-			id, c.masterKeyFile())
+		fmt.Printf("Removed key %s from %s. Backups from before need it: "+
+			"keep a copy of the file that has it as long as those.\n", id, c.masterKeyFile())
 	}
 	if r.Added == "" {
 		again := "carrel keys rotate"

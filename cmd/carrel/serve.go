@@ -39,7 +39,7 @@ type serveCmd struct {
 	StorageQuota        byteSize      `help:"Most bytes in the storage of an app for a person; 0 for no limit." default:"1GB" env:"CARREL_STORAGE_QUOTA"`
 	StorageQuotaFiles   int64         `help:"Most files in the storage of an app for a person; 0 for no limit." default:"10000" env:"CARREL_STORAGE_QUOTA_FILES"`
 	CloudTokensOnce     bool          `name:"storage-tokens-once" help:"Refuse a token of the file storage that was used before; clients that repeat a failed call with the same token then fail." env:"CARREL_STORAGE_TOKENS_ONCE"`
-	Legacy              bool          `help:"Serve clients of earlier generations: the Node SDK before version 10 and the mobile SDKs of before 2023. Whoever has the key of a session that one of them has started can then read with it." env:"CARREL_LEGACY"`
+	Legacy              bool          `help:"Serve clients of earlier generations: the Node SDK 5 to 8 and the Android SDK 4, and all of the Node SDK 9 and 10. Whoever has the key of a session that one of them has started can then read with it." env:"CARREL_LEGACY"`
 	LibraryQuota        byteSize      `help:"Most bytes in one library, with a unit, such as 10GB; 0 for no limit." default:"10GB" env:"CARREL_LIBRARY_QUOTA"`
 	LibraryQuotaFiles   int64         `help:"Most files in one library; 0 for no limit." default:"1000000" env:"CARREL_LIBRARY_QUOTA_FILES"`
 	ApplicationQuota    sizeOrShare   `help:"Most bytes that one application stores in all libraries: a size, or a share of the disk of large contents; 0 for no limit." default:"50%" env:"CARREL_APPLICATION_QUOTA"`

@@ -67,9 +67,9 @@ func repeatable(r *http.Request) string {
 
 // withSignedRequestOnce verifies the request and lets the call's own transaction use the nonce up.
 // If the call fails before that, the nonce is used up afterwards, unless there was no room or the storage was not
-// available, or the contract had its share of the calls under way: then the nonce is as little used up as the call is carried out, also if nobody knows yet whether the
-// transaction was committed. The same request, sent again, is carried out once, and whoever goes on to push makes the
-// server write nothing.
+// available, or the contract had its share of the calls under way: then the nonce is as little used up as the call is
+// carried out, also if nobody knows yet whether the transaction was committed. The same request, sent again, is carried
+// out once, and whoever goes on to push makes the server write nothing.
 func (a *api) withSignedRequestOnce(h signedHandler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		signed, err := a.verify(r)

@@ -35,6 +35,7 @@ func (w *world) dial(t testing.TB) *rawConn {
 
 // say writes to the server, which may have had enough.
 func (l *rawConn) say(format string, args ...any) error {
+	_ = l.SetDeadline(time.Now().Add(15 * time.Second))
 	_, err := fmt.Fprintf(l, format, args...)
 	return err
 }

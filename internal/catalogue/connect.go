@@ -1,7 +1,7 @@
 package catalogue
 
 import (
-	"errors"
+	"slices"
 	"strings"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -84,19 +84,16 @@ func (s *Source) choosable(q delivery.SampleQuery) bool {
 // HasSampleSources reports whether a person can choose a source by the query. A list
 // that is not available now has none: those are of providers. It implements [delivery.SampleCatalogue].
 func (c *Catalogue) HasSampleSources(q delivery.SampleQuery) (bool, error) {
-	_, total, err := c.ListConnectable(ConnectQuery{Sample: &q, Limit: 1})
-	if errors.Is(err, ErrListUnavailable) {
-		return false, nil
-	}
-	return total > 0, err
+	return c.hasAny(ConnectQuery{Sample: &q}), nil
 }
 
 // HasPushSources reports whether a person can connect a source to which data can be sent, or
 // whether a list that is not available now may have such a source. It implements [delivery.Catalogue].
 func (c *Catalogue) HasPushSources() (bool, error) {
-	_, total, err := c.ListConnectable(ConnectQuery{Push: true, Limit: 1})
-	if errors.Is(err, ErrListUnavailable) {
-		return true, nil
-	}
-	return total > 0, err
+	return c.hasAny(ConnectQuery{Push: true}) || c.currentIndex().listErr != nil, nil
+}
+
+// hasAny reports whether the query selects any source.
+func (c *Catalogue) hasAny(q ConnectQuery) bool {
+	return slices.ContainsFunc(c.currentIndex().entries, func(e entry) bool { return q.Selects(&e.Source) })
 }

@@ -49,11 +49,17 @@ const rememberDeleted = 10 * time.Minute
 
 // DeleteForBearer deletes what the bearer's application has of the person: everything that the person
 // has allowed it. Only under a contract with the right to delete the library it shuts the library,
-// which the person can then reopen, or deletes it if no wait is configured. A sandbox is deleted at once: nobody signs
-// in to it.
+// which the person can then reopen, or deletes it if no wait is configured. A sandbox is deleted at once, if nobody
+// can sign in to it: whoever can write to the database can mark a person's library as one.
 func (p *People) DeleteForBearer(ctx context.Context, b *Bearer, c *Consents) error {
 	if b.Library.Sandbox {
-		return p.delete(ctx, b.Library.ID)
+		locked, err := p.isLocked(ctx, b.Library.ID)
+		if err != nil {
+			return err
+		}
+		if !locked {
+			return p.delete(ctx, b.Library.ID)
+		}
 	}
 	if !b.Client.Contract.DeletesLibrary {
 		return c.Leave(ctx, b)
@@ -71,6 +77,20 @@ func (p *People) DeleteForBearer(ctx context.Context, b *Bearer, c *Consents) er
 		return fmt.Errorf("shut library %s: %w", id, err)
 	}
 	return nil
+}
+
+// isLocked reports whether somebody can open the library with a password or a recovery code.
+func (p *People) isLocked(ctx context.Context, id ID) (bool, error) {
+	for _, kind := range []LockKind{LockPassword, LockRecovery} {
+		_, err := p.libraries.GetLock(ctx, id, kind)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return false, fmt.Errorf("find the %s of library %s: %w", kind, id, err)
+		}
+	}
+	return false, nil
 }
 
 // WasDeleted reports whether a request's access token was ended in the last ten minutes by an

@@ -79,3 +79,26 @@ func opensLink(t *testing.T, auth digime.Authorization) digime.Callback {
 	to := carreltest.Must(url.Parse(answer.Header.Get("Location")))(t)
 	return carreltest.Must(auth.ParseCallback(to.Query()))(t)
 }
+
+// TestAttackLibraryMadeSandbox: the keeper says that a person's library is a sandbox, so that an application that may
+// not delete it does. The application's own access ends, and the library stays, with its files.
+func TestAttackLibraryMadeSandbox(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna := k.Person()
+		grant := anna.Allows(k.Application().Contract(library.Write))
+		carreltest.Must(grant.Pushes("letter", []byte("Dear Anna")))(t)
+		k.changes(`UPDATE libraries SET sandbox = TRUE WHERE id = $1`, string(anna.Library))
+		k.waits()
+		bearer := carreltest.Must(grant.Bearer())(t)
+		if err := k.People.DeleteForBearer(t.Context(), bearer, k.Consents); err != nil {
+			t.Fatal(err)
+		}
+		if n := k.count(`SELECT COUNT(*) FROM files WHERE library_id = $1`, string(anna.Library)); n != 1 {
+			t.Errorf("%d files are left", n)
+		}
+		if _, err := grant.Bearer(); err == nil {
+			t.Error("the access goes on")
+		}
+	})
+}

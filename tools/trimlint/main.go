@@ -8,6 +8,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -55,11 +56,11 @@ func run(configuration, folder string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", configuration, err)
 	}
-	source, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	source, err := download()
 	if err != nil {
-		return fmt.Errorf("find %s: %w", module, err)
+		return fmt.Errorf("download %s: %w", module, err)
 	}
-	if err := os.CopyFS(folder, os.DirFS(strings.TrimSpace(string(source)))); err != nil {
+	if err := os.CopyFS(folder, os.DirFS(source)); err != nil {
 		return err
 	}
 	for _, name := range importers {
@@ -71,14 +72,24 @@ func run(configuration, folder string) error {
 		if text, err = trim(text, enabled); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		if err := os.Remove(file); err != nil { // the copy of a file that cannot be written
-			return err
-		}
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// download returns the folder of the source, which a new machine does not have yet.
+func download() (folder string, err error) {
+	out, err := exec.Command("go", "mod", "download", "-json", module).Output()
+	var answer struct{ Dir, Error string }
+	if parseErr := json.Unmarshal(out, &answer); parseErr != nil {
+		return "", errors.Join(err, parseErr)
+	}
+	if answer.Error != "" {
+		return "", errors.New(answer.Error)
+	}
+	return answer.Dir, err
 }
 
 // enabledNames returns the names of the linters and the formatters that a configuration enables.

@@ -40,7 +40,7 @@ func nextURL(r *http.Request) string {
 func (h *RecoveryCode) Post(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	page := h.newPage(w, r)
 	passwordField := page.Form.Get("password")
-	_, err := ui.Once(h.ui, r, 0, func(ctx context.Context) (struct{}, error) {
+	_, err := ui.Once(h.ui, r, ui.RepeatedLogin, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, h.people.NewCode(ctx, in, r.PostForm.Get(passwordField.Name))
 	})
 	switch wait := ui.WaitErrorOf(err); {

@@ -91,7 +91,7 @@ func (f *requestFlow) stepURL(step string) string {
 	return f.address.Path + "?" + query.Encode()
 }
 
-// queryWithoutProvider is the query of the address, without a provider that has been chosen.
+// queryWithoutProvider is the query of the address, without a provider or source that has been chosen.
 func (f *requestFlow) queryWithoutProvider() url.Values {
 	query := f.address.Query()
 	query.Del("service")

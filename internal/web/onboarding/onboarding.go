@@ -190,7 +190,7 @@ func (p *Pages) signinFlow(flow *requestFlow) signin.Flow {
 		steps = flowSteps
 		query := flow.query.connectionQuery()
 		asks, err := p.connections.AsksForSource(flow.request, query)
-		if _, chosen := p.connections.FindSample(flow.request, query); err != nil || asks && chosen != nil {
+		if _, notFound := p.connections.FindSample(flow.request, query); err != nil || asks && notFound != nil {
 			steps++
 		}
 	}

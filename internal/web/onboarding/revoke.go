@@ -77,8 +77,8 @@ func (h *revoke) permissions(
 	return grantLines(h.ui.Permissions(ui.BrowserOf(r).Texts), grants, connections), nil
 }
 
-// grantLines says in a line each what grants allow, and the providers that the application sends to by them. It says
-// nothing twice.
+// grantLines says in a line each what grants allow, and the providers that the application sends to or collects from by
+// them. It says nothing twice.
 func grantLines(
 	t ui.PermissionTexts, grants []library.GrantWithClient, connections []delivery.Connection,
 ) (lines []string) {

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"slices"
-	"strings"
 )
 
 // The pages say in a few words what is sent to a provider, and nothing of its content.
@@ -93,11 +92,7 @@ func (d DataTypes) In(t *Texts) string {
 	for _, key := range d {
 		words = append(words, t.Text(key))
 	}
-	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
-	return t.Text("what.and", "first", strings.Join(words[:last], ", "), "last", words[last])
+	return t.list("what.and", words)
 }
 
 func appendNew(list []string, s string) []string {

@@ -13,8 +13,8 @@ import (
 // there is nothing left to do. Where each press would do its work anew, such as to sign in, the page does it with
 // [Once], so that it is done, and stands in the person's activity, one time.
 
-// RepeatedLogin is how long the result of a form that signs in is kept, for [Once]. A browser that has got the answer
-// has other cookies, and so sends another form.
+// RepeatedLogin is how long the result of a form that signs in or makes a recovery code is kept, for [Once]. A browser
+// that has signed in has other cookies, and so sends another form.
 const RepeatedLogin = 10 * time.Second
 
 var errPanicked = errors.New("the work of the form has panicked")
