@@ -174,7 +174,15 @@ func allows(
 	t testing.TB, person *demo.ScriptedVisitor, contract *digime.Contract, link digime.UserAccessToken,
 ) *digime.User {
 	t.Helper()
-	auth, err := contract.Authorize(t.Context(), digime.AuthorizeOptions{RedirectURL: crashCallback, Link: link})
+	return allowsWith(t, person, contract, digime.AuthorizeOptions{Link: link})
+}
+
+func allowsWith(
+	t testing.TB, person *demo.ScriptedVisitor, contract *digime.Contract, options digime.AuthorizeOptions,
+) *digime.User {
+	t.Helper()
+	options.RedirectURL = crashCallback
+	auth, err := contract.Authorize(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -22,6 +23,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/carrelhq/carrel/digime"
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
@@ -162,6 +164,41 @@ func slowPushes(a *loadAttack) {
 			}
 		}
 		done()
+		a.pause(a.size.pause)
+	})
+}
+
+// unreadDownloads has an application ask for large files, of the library and of its storage, and read nothing of them.
+func unreadDownloads(a *loadAttack) {
+	content := contentOf(fmt.Sprintf("storage-%d", 20<<20))
+	if err := a.site.attackingStorage.Upload(a.ctx, "large", bytes.NewReader(content)); err != nil {
+		a.t.Fatal(err)
+	}
+	if err := a.site.push(a.ctx, "large", len(content)); err != nil {
+		a.t.Fatal(err)
+	}
+	session, err := a.site.attackingReader.StartSession(a.ctx, digime.SessionOptions{})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	list, err := session.ListFiles(a.ctx)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	newest := slices.MaxFunc(list.Files, func(x, y digime.FileEntry) int { return x.UpdatedAt.Compare(y.UpdatedAt) })
+	open := []func() (io.Closer, error){
+		func() (io.Closer, error) { return session.OpenFile(a.ctx, newest.Name) },
+		func() (io.Closer, error) { return a.site.attackingStorage.OpenFile(a.ctx, "large") },
+	}
+	a.each(a.size.unreadDownloads, func(i int) {
+		file, err := open[i%len(open)]()
+		if err == nil {
+			a.counted("downloads")
+			<-a.ctx.Done()
+			_ = file.Close()
+			return
+		}
+		a.counted("refused downloads")
 		a.pause(a.size.pause)
 	})
 }

@@ -35,6 +35,9 @@ type loadSite struct {
 	stopped *digime.Contract
 	// attacker signs the calls of the application that attacks.
 	attacker loadSigner
+	// attackingReader reads for that application, and attackingStorage is where it keeps files of its own.
+	attackingReader  *digime.User
+	attackingStorage *digime.Storage
 	// file is the id of a file in the library.
 	file string
 }
@@ -69,13 +72,20 @@ func newLoadSite(t *testing.T, data, database string) *loadSite {
 	s.writer = allows(t, person, write, digime.UserAccessToken{})
 	s.reader = allows(t, person, read, s.writer.Token())
 
-	foreign, err := digime.New(other, digime.WithServer(s.url), digime.WithRetries(0))
+	foreign, err := digime.New(other, digime.WithServer(s.url), digime.WithRetries(0),
+		digime.WithHTTPClient(clientFrom("127.0.9.4", false)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	contract, signer := s.contract(t, foreign, other, "write")
 	signer.token = allows(t, person, contract, digime.UserAccessToken{}).Token().AccessToken.Value.Reveal()
 	s.attacker = signer
+	contract, _ = s.contract(t, foreign, other, "read")
+	s.attackingStorage, err = contract.CreateStorage(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.attackingReader = allowsWith(t, person, contract, digime.AuthorizeOptions{Storage: s.attackingStorage.ID()})
 	if err := s.push(t.Context(), "first", 100_000); err != nil {
 		t.Fatal(err)
 	}

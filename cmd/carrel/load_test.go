@@ -32,6 +32,7 @@ type loadSize struct {
 	measured                            bool
 	duration                            time.Duration
 	halfRequests, slowPushes, addresses int
+	unreadDownloads                     int
 	// pause is the longest between two tries of an attacker.
 	pause time.Duration
 }
@@ -54,6 +55,7 @@ var loadScenarios = []loadScenario{
 	{name: "honest load alone", refusesNothing: true},
 	{name: "half requests of a stranger", attack: halfRequests},
 	{name: "slow pushes of an application", attack: slowPushes},
+	{name: "downloads of an application that reads nothing", attack: unreadDownloads},
 	{name: "sign-ups from many addresses", attack: manySignUps},
 	// The reserve of free space, a quarter of the small disk, is for everything but pushes.
 	{name: "an application that fills the disk", attack: largePushes, smallDisk: true, refusesPushes: true},
@@ -67,10 +69,10 @@ var loadScenarios = []loadScenario{
 // prints the table. Without it they are small, and show that the test works.
 func TestLoad(t *testing.T) {
 	size := loadSize{duration: 400 * time.Millisecond, halfRequests: 40, slowPushes: 20, addresses: 5,
-		pause: 200 * time.Millisecond}
+		unreadDownloads: 20, pause: 200 * time.Millisecond}
 	if seconds, err := strconv.Atoi(os.Getenv(loadSecondsVar)); err == nil {
 		size = loadSize{measured: true, duration: time.Duration(seconds) * time.Second, halfRequests: 1000,
-			slowPushes: 2000, addresses: 100, pause: 10 * time.Second}
+			slowPushes: 2000, addresses: 100, unreadDownloads: 500, pause: 10 * time.Second}
 	} else {
 		t.Parallel()
 	}

@@ -59,6 +59,7 @@ type Consents struct {
 	integrity *Integrity
 	// tokenInfoCache is for pushes: see CachedBearer.
 	tokenInfoCache ttlCache[seal.Hash, TokenInfo]
+	watches        watches
 }
 
 // The cache of token infos is small because each entry takes about ten kilobytes: it holds

@@ -51,6 +51,7 @@ type People struct {
 	config    PeopleConfig
 	limiter   *loginLimiter
 	places    hashPlaces
+	watches   watches
 }
 
 // NewPeople returns the people whose libraries are stored in the stores.

@@ -72,11 +72,17 @@ func (c *Consents) HasAccess(ctx context.Context, id ID, application wire.Applic
 	return false, nil
 }
 
+// watchedAccess is what allows the transfers of an application's storage.
+type watchedAccess struct {
+	library ID
+	client  wire.ClientID
+}
+
 // WatchAccess returns a context that ends, for the cause ErrEnded, within a second after the client has been disabled
 // or, unless the library is empty, HasAccess has become false. The caller must call the function when the transfer is
 // over.
 func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID) (context.Context, func()) {
-	return watch(ctx, func(ctx context.Context) (bool, error) {
+	return c.watches.add(ctx, watchedAccess{id, client}, func(ctx context.Context) (bool, error) {
 		var refused *Refusal
 		if _, err := c.clients.getActive(ctx, client); errors.As(err, &refused) {
 			return false, nil

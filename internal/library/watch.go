@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
 )
 
 // A transfer may take hours. It is allowed when it begins; what is in this file breaks it off when the
@@ -14,14 +16,26 @@ import (
 // allowed the transfer has ended.
 var ErrEnded = errors.New("what allowed the transfer has ended")
 
-// watchInterval is how often a transfer that takes long is checked: it breaks off within a second.
-const watchInterval = 500 * time.Millisecond
+const (
+	// watchInterval is how often the transfers that take long are checked. The first check of one comes within twice
+	// this time, so that it breaks off within a second.
+	watchInterval = 400 * time.Millisecond
+	// watchTimeout is how long a check may take, so that one which hangs does not keep the others.
+	watchTimeout = 2 * time.Second
+)
+
+// watchedGrant is what allows the transfers of a grant.
+type watchedGrant struct {
+	grant  GrantID
+	client wire.ClientID
+}
 
 // WatchGrant returns a context that ends, for the cause ErrEnded, within a second after the bearer's
 // grant has been revoked or has expired, or its client has been disabled. The caller must call the
 // function when the transfer is over.
 func (c *Consents) WatchGrant(ctx context.Context, b *Bearer) (context.Context, func()) {
-	return watch(ctx, func(ctx context.Context) (bool, error) {
+	key := watchedGrant{b.Grant.ID, b.Client.ID()}
+	return c.watches.add(ctx, key, func(ctx context.Context) (bool, error) {
 		var refused *Refusal
 		if _, err := c.clients.getActive(ctx, b.Client.ID()); errors.As(err, &refused) {
 			return false, nil
@@ -40,7 +54,7 @@ func (c *Consents) WatchGrant(ctx context.Context, b *Bearer) (context.Context, 
 // ended or the library was shut. It keeps the login from expiring meanwhile. The caller must call the
 // function when the transfer is over.
 func (p *People) WatchLogin(ctx context.Context, s *SignedIn) (context.Context, func()) {
-	return watch(ctx, func(ctx context.Context) (bool, error) {
+	return p.watches.add(ctx, s.secret.Hash(), func(ctx context.Context) (bool, error) {
 		current, err := p.Login(ctx, s.secret)
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
@@ -49,47 +63,104 @@ func (p *People) WatchLogin(ctx context.Context, s *SignedIn) (context.Context, 
 	})
 }
 
-// watch returns a context that ends, for the cause ErrEnded, soon after holds has returned false. A
-// short transfer is over before the first check.
-func watch(ctx context.Context, holds func(context.Context) (bool, error)) (context.Context, func()) {
+// watches breaks transfers off when what allows them has ended. Transfers that the same thing allows share a check, and
+// one check runs after the other, so that however many transfers there are, and however slow their clients, they ask
+// the database one question at a time. The zero value is ready.
+type watches struct {
+	mu sync.Mutex
+	// watched is by what allows the transfers: a key that can be compared.
+	watched map[any]*watched
+	// planned is whether there will be another round.
+	planned bool
+}
+
+// watched is something that allows transfers.
+type watched struct {
+	holds     func(context.Context) (bool, error)
+	transfers map[*transfer]struct{}
+}
+
+// transfer is a transfer under way.
+type transfer struct {
+	cancel context.CancelCauseFunc
+	// seen is whether an earlier round has found it, so that it takes long.
+	seen bool
+}
+
+// add returns a context that ends, for the cause ErrEnded, soon after holds has returned false, which all transfers
+// with the key share. A short transfer is over before the first check.
+func (w *watches) add(
+	ctx context.Context, key any, holds func(context.Context) (bool, error),
+) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watcher{}
-	check := func() {
-		switch ok, err := holds(ctx); {
-		case ctx.Err() != nil:
-		case err == nil && !ok:
-			cancel(ErrEnded)
-		default: // if the store fails, nobody can take anything back either
-			w.again()
-		}
-	}
+	t := &transfer{cancel: cancel}
 	w.mu.Lock()
-	w.timer = time.AfterFunc(watchInterval, check)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	of := w.watched[key]
+	if of == nil {
+		of = &watched{holds: holds, transfers: map[*transfer]struct{}{}}
+		if w.watched == nil {
+			w.watched = map[any]*watched{}
+		}
+		w.watched[key] = of
+	}
+	of.transfers[t] = struct{}{}
+	w.plan()
 	return ctx, func() {
-		w.stop()
+		w.remove(key, of, t)
 		cancel(nil)
 	}
 }
 
-// watcher is the timer of a watch.
-type watcher struct {
-	mu      sync.Mutex
-	timer   *time.Timer
-	stopped bool
-}
-
-func (w *watcher) again() {
+func (w *watches) remove(key any, of *watched, t *transfer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.stopped {
-		w.timer.Reset(watchInterval)
+	delete(of.transfers, t)
+	if len(of.transfers) == 0 && w.watched[key] == of {
+		delete(w.watched, key)
 	}
 }
 
-func (w *watcher) stop() {
+// plan sees to it that there is another round. The caller holds w.mu.
+func (w *watches) plan() {
+	if !w.planned && len(w.watched) > 0 {
+		w.planned = true
+		time.AfterFunc(watchInterval, w.round)
+	}
+}
+
+// round checks what allows the transfers that take long.
+func (w *watches) round() {
+	for of, transfers := range w.due() {
+		ctx, cancel := context.WithTimeout(context.Background(), watchTimeout)
+		ok, err := of.holds(ctx)
+		cancel()
+		if err != nil || ok { // if the store fails, nobody can take anything back either
+			continue
+		}
+		for _, t := range transfers {
+			t.cancel(ErrEnded)
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.stopped = true
-	w.timer.Stop()
+	w.planned = false
+	w.plan()
+}
+
+// due returns the transfers that an earlier round has found. Those that begin while they are checked may have been
+// allowed anew.
+func (w *watches) due() map[*watched][]*transfer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	due := map[*watched][]*transfer{}
+	for _, of := range w.watched {
+		for t := range of.transfers {
+			if t.seen {
+				due[of] = append(due[of], t)
+			}
+			t.seen = true
+		}
+	}
+	return due
 }
