@@ -75,6 +75,7 @@ func TestHangup(t *testing.T) {
 			t.Fatal(err)
 		}
 		logged(ownLine, "--tls-cert")
+		logged(`"level":"WARN"`, "the certificate expires soon", path("own.pem"), "validUntil")
 		logged(nodeLine, "--medmij-cert")
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
@@ -89,6 +90,7 @@ func TestHangup(t *testing.T) {
 		return answer.TLS.PeerCertificates[0].SerialNumber.String()
 	}
 	logged(`"msg":"serving"`)
+	logged(`"level":"WARN"`, "the certificate expires soon", path("own.pem"), "validUntil")
 	first := serial()
 	issue("own", own)
 	issue("node", node)

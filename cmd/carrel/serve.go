@@ -124,6 +124,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	var secure *tls.Config
 	if certificate != nil {
 		secure = certificate.Config()
+		go certificate.WarnDaily(ctx, log)
 	}
 	go c.reloadOn(ctx, hangups, certificate, s, log)
 	if err := errors.Join(s.Serve(ctx, l, secure), s.Close()); err != nil {
