@@ -59,7 +59,7 @@ func (s *stores) makeFolder() error {
 		return err
 	}
 	if err := os.MkdirAll(s.folder(), 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+		return fmt.Errorf("make data folder: %w. Check --data (CARREL_DATA)", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -96,9 +97,19 @@ func (c *Certificate) Config() *tls.Config {
 }
 
 func (c *Certificate) read() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	const certFlag, keyFlag = "--tls-cert (CARREL_TLS_CERT)", "--tls-key (CARREL_TLS_KEY)"
+	chain, err := os.ReadFile(c.certFile)
 	if err != nil {
-		return nil, fmt.Errorf("load certificate: %w", err)
+		return nil, fmt.Errorf("load certificate: "+certFlag+": %w", err)
+	}
+	key, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("load certificate: "+keyFlag+": %w", err)
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil { // which has nothing of the key
+		return nil, fmt.Errorf("load certificate: "+certFlag+" %s, "+keyFlag+" %s: %w. Both have to be PEM, and of one "+
+			"pair", c.certFile, c.keyFile, err)
 	}
 	return &pair, nil
 }

@@ -176,7 +176,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	sources, err := catalogue.Load(c.Catalogue, c.Log)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--catalogue (CARREL_CATALOGUE): %w", err)
 	}
 	names := catalogue.Directory{}
 	maps.Copy(names, sources.Directory())

@@ -133,7 +133,8 @@ func isPostgres(url string) bool {
 func pathOf(url string) (string, error) {
 	path := strings.TrimPrefix(url, "sqlite:")
 	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
-		return "", fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
+		return "", fmt.Errorf("there is no store for %s: give postgres://… or the path of an "+
+			"SQLite file with --database (CARREL_DATABASE)", scheme)
 	}
 	return path, nil
 }
