@@ -134,6 +134,10 @@ type applicationDisable struct {
 func (c *applicationDisable) Run(ctx context.Context) error {
 	return c.switchClient(ctx, clientSwitch{
 		verb: "disable", noun: "application", id: c.ID, unknown: unknownApplication,
+		disabledAt: func(clients *library.Clients) (time.Time, error) {
+			a, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
+			return a.DisabledAt, err
+		},
 		apply: func(clients *library.Clients) error {
 			return clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
 		},
@@ -151,6 +155,10 @@ type applicationEnable struct {
 func (c *applicationEnable) Run(ctx context.Context) error {
 	return c.switchClient(ctx, clientSwitch{
 		verb: "enable", noun: "application", id: c.ID, unknown: unknownApplication,
+		disabledAt: func(clients *library.Clients) (time.Time, error) {
+			a, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
+			return a.DisabledAt, err
+		},
 		apply: func(clients *library.Clients) error {
 			return clients.EnableApplication(ctx, wire.ApplicationID(c.ID))
 		},

@@ -115,7 +115,8 @@ func TestHangup(t *testing.T) {
 	if err := os.WriteFile(path("roots.pem"), ca.PEM[:len(ca.PEM)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	hangsUp(reloaded, kept+"the present one stays in use\",\"certificate\":\"--medmij-cert\",\"error\":\"roots (--medmij-roots): ")
+	hangsUp(reloaded, kept+"the present one stays in use\",\"certificate\":\"--medmij-cert\","+
+		"\"error\":\"roots (--medmij-roots): ")
 	second = serial()
 	if got := serial(); got != second {
 		t.Error("a wrong certificate has replaced the present one")

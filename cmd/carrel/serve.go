@@ -196,7 +196,8 @@ func urlOf(a net.Addr) string {
 // certificate returns the certificate of the server; nil if it has none.
 func (c *serveCmd) certificate() (*server.Certificate, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return nil, errors.New("--tls-cert (CARREL_TLS_CERT) and --tls-key (CARREL_TLS_KEY) go together: give both, or neither")
+		return nil, errors.New("--tls-cert (CARREL_TLS_CERT) and --tls-key (CARREL_TLS_KEY) go together: " +
+			"give both, or neither")
 	}
 	if c.TLSCert == "" {
 		return nil, nil

@@ -38,7 +38,8 @@ func TestWrongValues(t *testing.T) {
 		return append([]string{"--medmij-client-id", "medmij.example.nl", "--medmij-cert", path("cert.pem"),
 			"--medmij-key", path("key.pem"), "--medmij-roots", path("roots.pem")}, more...)
 	}
-	const noTime, noNumber, noSize = "give a number with a unit, such as 7d", "give digits only", "such as 500MB or 10GiB"
+	const noTime, noNumber = "give a number with a unit, such as 7d", "give digits only"
+	const noSize = "such as 500MB or 10GiB"
 	tried := map[string]bool{}
 	for _, tt := range []struct {
 		flag string // the last one of the arguments
@@ -101,7 +102,7 @@ func TestWrongValues(t *testing.T) {
 		{"medmij-client-id", medmij("--medmij-client-id", "https://x.example"), []string{"not a host name"}},
 		{"medmij-cert", medmij("--medmij-cert", none), []string{none, noFile}},
 		{"medmij-cert", medmij("--medmij-cert", path("text")), []string{"certificate and key", "PEM"}},
-		{"medmij-cert", []string{path("cert.pem")}, []string{"--medmij-client-id (CARREL_MEDMIJ_CLIENT_ID) is missing"}},
+		{"medmij-cert", []string{path("cert.pem")}, []string{"--medmij-client-id", "is missing"}},
 		{"medmij-key", medmij("--medmij-key", none), []string{none, noFile}},
 		{"medmij-key", medmij("--medmij-key", path("other.pem")), []string{"does not match"}},
 		{"medmij-roots", medmij("--medmij-roots", none), []string{none, noFile}},

@@ -64,8 +64,8 @@ func (c *Certificate) Warn(log *slog.Logger) {
 	const todo = ": replace the files of --tls-cert and --tls-key, and send SIGHUP, or start the server again"
 	switch {
 	case now.Before(leaf.NotBefore):
-		log.Warn("the certificate is not valid yet, so browsers and applications refuse it: compare the clock, or give "+
-			"another one with --tls-cert and --tls-key", "file", c.certFile, "validFrom", leaf.NotBefore.UTC())
+		log.Warn("the certificate is not valid yet, so browsers and applications refuse it: compare the clock, or "+
+			"give another one with --tls-cert and --tls-key", "file", c.certFile, "validFrom", leaf.NotBefore.UTC())
 	case now.After(leaf.NotAfter):
 		log.Warn("the certificate has expired, so browsers and applications refuse it"+todo,
 			"file", c.certFile, "validUntil", leaf.NotAfter.UTC())
@@ -108,8 +108,8 @@ func (c *Certificate) read() (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil { // which has nothing of the key
-		return nil, fmt.Errorf("load certificate: "+certFlag+" %s, "+keyFlag+" %s: %w. Both have to be PEM, and of one "+
-			"pair", c.certFile, c.keyFile, err)
+		return nil, fmt.Errorf("load certificate: "+certFlag+" %s, "+keyFlag+" %s: %w. Both have to be PEM, and of "+
+			"one pair", c.certFile, c.keyFile, err)
 	}
 	return &pair, nil
 }

@@ -53,8 +53,8 @@ func inspectPostgres(ctx context.Context, address string, among []library.ID) (S
 func openPostgresPool(ctx context.Context, address string, lost *lostConnections) (*pgxpool.Pool, *sql.DB, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, nil, errors.New("--database (CARREL_DATABASE) is no URL, such as postgres://user:password@host/name: escape " +
-			"special characters with %XX") // err repeats the URL, with its password
+		return nil, nil, errors.New("--database (CARREL_DATABASE) is no URL, such as postgres://user:password@host/" +
+			"name: escape special characters with %XX") // err repeats the URL, with its password
 	}
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
