@@ -942,6 +942,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.sumStorageTreeStmt, err = db.PrepareContext(ctx, sumStorageTree); err != nil {
 		return nil, fmt.Errorf("error preparing query SumStorageTree: %w", err)
 	}
+	if q.sumStoragesStmt, err = db.PrepareContext(ctx, sumStorages); err != nil {
+		return nil, fmt.Errorf("error preparing query SumStorages: %w", err)
+	}
 	if q.sumStoragesOfNobodyStmt, err = db.PrepareContext(ctx, sumStoragesOfNobody); err != nil {
 		return nil, fmt.Errorf("error preparing query SumStoragesOfNobody: %w", err)
 	}
@@ -2585,6 +2588,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing sumStorageTreeStmt: %w", cerr)
 		}
 	}
+	if q.sumStoragesStmt != nil {
+		if cerr := q.sumStoragesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumStoragesStmt: %w", cerr)
+		}
+	}
 	if q.sumStoragesOfNobodyStmt != nil {
 		if cerr := q.sumStoragesOfNobodyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumStoragesOfNobodyStmt: %w", cerr)
@@ -3110,6 +3118,7 @@ type Queries struct {
 	storeTokensStmt                              *sql.Stmt
 	subtractUsageStmt                            *sql.Stmt
 	sumStorageTreeStmt                           *sql.Stmt
+	sumStoragesStmt                              *sql.Stmt
 	sumStoragesOfNobodyStmt                      *sql.Stmt
 	sumUsageOfApplicationStmt                    *sql.Stmt
 	sumWaitingStmt                               *sql.Stmt
@@ -3458,6 +3467,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		storeTokensStmt:                              q.storeTokensStmt,
 		subtractUsageStmt:                            q.subtractUsageStmt,
 		sumStorageTreeStmt:                           q.sumStorageTreeStmt,
+		sumStoragesStmt:                              q.sumStoragesStmt,
 		sumStoragesOfNobodyStmt:                      q.sumStoragesOfNobodyStmt,
 		sumUsageOfApplicationStmt:                    q.sumUsageOfApplicationStmt,
 		sumWaitingStmt:                               q.sumWaitingStmt,
