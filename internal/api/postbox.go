@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the hash of RSA-OAEP that the clients use; that does not depend on collisions
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -133,8 +132,8 @@ func openPostboxClaims(private *rsa.PrivateKey, signed *library.SignedRequest) (
 		return postboxParcel{}, wire.Validation(
 			"symmetrical_key and metadata must be base64, and iv 32 hexadecimal digits").Because(err)
 	}
-	key, err := rsa.DecryptOAEP(sha1.New(), nil, private, wrapped, nil) //nolint:gosec // see the import
-	if err != nil || len(key) != wire.ContentKeySize {
+	key, err := wire.UnwrapContentKey(private, wrapped)
+	if err != nil {
 		return postboxParcel{}, undecryptable("symmetrical_key or metadata").Because(err)
 	}
 	content, err := wire.OpenContent(key, iv, bytes.NewReader(metadata))
