@@ -182,19 +182,13 @@ func (a *api) listStorage(w http.ResponseWriter, r *http.Request, c *cloudCall) 
 		return err
 	})
 	if err != nil {
-		if total == 0 {
-			return err // nothing has been written
-		}
-		return errors.Join(errBrokenOff, err)
+		return brokenOff(w, err)
 	}
 	if total == 0 {
 		write(`{"files":[`)
 	}
 	write(`],"total":` + strconv.Itoa(total) + "}")
-	if err := out.Flush(); err != nil {
-		return errors.Join(errBrokenOff, err)
-	}
-	return nil
+	return brokenOff(w, out.Flush())
 }
 
 // entry returns a file as the list has it. Clients cut off everything up to the application.
