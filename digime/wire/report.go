@@ -40,7 +40,7 @@ type ReportedCollection struct {
 	Provider string
 	// Service is the id of the type of the service, as in a scope.
 	Service int
-	// At is when the collecting began.
+	// At is when the fetch was added that has collected it.
 	At time.Time
 }
 
