@@ -59,6 +59,15 @@ func parseDuration(text string) (time.Duration, error) {
 		text)
 }
 
+// parseDay returns the beginning of a day, which a flag has.
+func parseDay(flag, text string, in *time.Location) (time.Time, error) {
+	day, err := time.ParseInLocation(time.DateOnly, text, in)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %q is no day such as 2026-01-31", flag, text)
+	}
+	return day, nil
+}
+
 // decodeInteger decodes a whole number.
 func decodeInteger(d *kong.DecodeContext, target reflect.Value) error {
 	var text string
