@@ -939,9 +939,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.subtractUsageStmt, err = db.PrepareContext(ctx, subtractUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query SubtractUsage: %w", err)
 	}
-	if q.sumStorageTreeStmt, err = db.PrepareContext(ctx, sumStorageTree); err != nil {
-		return nil, fmt.Errorf("error preparing query SumStorageTree: %w", err)
-	}
 	if q.sumStoragesOfNobodyStmt, err = db.PrepareContext(ctx, sumStoragesOfNobody); err != nil {
 		return nil, fmt.Errorf("error preparing query SumStoragesOfNobody: %w", err)
 	}
@@ -2580,11 +2577,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing subtractUsageStmt: %w", cerr)
 		}
 	}
-	if q.sumStorageTreeStmt != nil {
-		if cerr := q.sumStorageTreeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sumStorageTreeStmt: %w", cerr)
-		}
-	}
 	if q.sumStoragesOfNobodyStmt != nil {
 		if cerr := q.sumStoragesOfNobodyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sumStoragesOfNobodyStmt: %w", cerr)
@@ -3109,7 +3101,6 @@ type Queries struct {
 	setStorageUsageStmt                          *sql.Stmt
 	storeTokensStmt                              *sql.Stmt
 	subtractUsageStmt                            *sql.Stmt
-	sumStorageTreeStmt                           *sql.Stmt
 	sumStoragesOfNobodyStmt                      *sql.Stmt
 	sumUsageOfApplicationStmt                    *sql.Stmt
 	sumWaitingStmt                               *sql.Stmt
@@ -3457,7 +3448,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		setStorageUsageStmt:                          q.setStorageUsageStmt,
 		storeTokensStmt:                              q.storeTokensStmt,
 		subtractUsageStmt:                            q.subtractUsageStmt,
-		sumStorageTreeStmt:                           q.sumStorageTreeStmt,
 		sumStoragesOfNobodyStmt:                      q.sumStoragesOfNobodyStmt,
 		sumUsageOfApplicationStmt:                    q.sumUsageOfApplicationStmt,
 		sumWaitingStmt:                               q.sumWaitingStmt,

@@ -736,26 +736,6 @@ func (q *Queries) SetStorageUsage(ctx context.Context, arg SetStorageUsageParams
 	return err
 }
 
-const sumStorageTree = `-- name: SumStorageTree :one
-SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes,
-    CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version_sum
-FROM storage_files
-WHERE storage_id = $1 AND folder >= $2 AND folder < $3
-`
-
-type SumStorageTreeRow struct {
-	Files      int64
-	Bytes      Number
-	VersionSum Number
-}
-
-func (q *Queries) SumStorageTree(ctx context.Context, storageID library.StorageID, folder string, folderEnd string) (SumStorageTreeRow, error) {
-	row := q.queryRow(ctx, q.sumStorageTreeStmt, sumStorageTree, storageID, folder, folderEnd)
-	var i SumStorageTreeRow
-	err := row.Scan(&i.Files, &i.Bytes, &i.VersionSum)
-	return i, err
-}
-
 const sumStoragesOfNobody = `-- name: SumStoragesOfNobody :one
 SELECT CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files, CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
 FROM storages WHERE library_id = '' AND application_id = $1
