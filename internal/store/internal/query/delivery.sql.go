@@ -458,15 +458,17 @@ const listDeliveries = `-- name: ListDeliveries :many
 SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
     AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
-    AND ($4 = '' OR application_id = $4)
-ORDER BY created_at DESC, id DESC LIMIT $5
+    AND ($4 = ''
+        OR application_id = $5 AND contract_id = $4)
+ORDER BY created_at DESC, id DESC LIMIT $6
 `
 
 type ListDeliveriesParams struct {
 	LibraryID     library.ID
 	CreatedAt     Number
 	ID            string
-	ApplicationID interface{}
+	ContractID    interface{}
+	ApplicationID wire.ApplicationID
 	Lim           int32
 }
 
@@ -477,6 +479,7 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 		arg.LibraryID,
 		arg.CreatedAt,
 		arg.ID,
+		arg.ContractID,
 		arg.ApplicationID,
 		arg.Lim,
 	)
