@@ -21,11 +21,8 @@ type Session struct {
 	// private key is sealed to it. It is empty for a write contract.
 	PublicKey seal.PublicKey
 	// Seal is the library's private key, sealed for the session's secret.
-	Seal    seal.Sealed
-	Options wire.SessionOptions
-	// Sources is to which sources the person's choice was narrowed when they agreed. It is empty for a session without
-	// an authorization request.
-	Sources   SourcesScope
+	Seal      seal.Sealed
+	Options   wire.SessionOptions
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	// UnsignedKey is the SHA-256 of the contract's key, in PEM, for which the session may be read without a signature;

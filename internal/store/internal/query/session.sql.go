@@ -15,8 +15,8 @@ import (
 
 const addSession = `-- name: AddSession :exec
 INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
-    sources, unsigned_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddSessionParams struct {
@@ -29,7 +29,6 @@ type AddSessionParams struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
-	Sources       string
 	UnsignedKey   []byte
 }
 
@@ -44,7 +43,6 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 		arg.Options,
 		arg.CreatedAt,
 		arg.ExpiresAt,
-		arg.Sources,
 		arg.UnsignedKey,
 	)
 	return err
@@ -93,7 +91,7 @@ func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library
 }
 
 const getSession = `-- name: GetSession :one
-SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, sources, unsigned_key FROM sessions WHERE hash = $1
+SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, unsigned_key FROM sessions WHERE hash = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, error) {
@@ -109,30 +107,16 @@ func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, erro
 		&i.Options,
 		&i.CreatedAt,
 		&i.ExpiresAt,
-		&i.Sources,
 		&i.UnsignedKey,
 	)
 	return i, err
 }
 
 const giveSessionGrant = `-- name: GiveSessionGrant :exec
-UPDATE sessions SET grant_id = $1, seal = $2, sources = $3
-WHERE hash = $4
+UPDATE sessions SET grant_id = $1, seal = $2 WHERE hash = $3
 `
 
-type GiveSessionGrantParams struct {
-	GrantID library.GrantID
-	Seal    []byte
-	Sources string
-	Hash    seal.Hash
-}
-
-func (q *Queries) GiveSessionGrant(ctx context.Context, arg GiveSessionGrantParams) error {
-	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant,
-		arg.GrantID,
-		arg.Seal,
-		arg.Sources,
-		arg.Hash,
-	)
+func (q *Queries) GiveSessionGrant(ctx context.Context, grantID library.GrantID, seal []byte, hash seal.Hash) error {
+	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant, grantID, seal, hash)
 	return err
 }
