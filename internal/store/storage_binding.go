@@ -129,9 +129,8 @@ func unboundStorageFile(row query.StorageFile) library.Unbound {
 
 // unboundCollected returns a file from a source with the binding that it has.
 func unboundCollected(row query.ListCollectedBindingsRow) library.Unbound {
-	file := toListedFile(row.File)
-	return library.Unbound{Kind: library.BoundCollected, Library: file.Library, ID: string(file.ID),
-		Parts: library.CollectedParts(file, row.Data), Binding: row.Binding, Previous: row.Binding}
+	return library.Unbound{Kind: library.BoundCollected, ID: string(row.FileID), Binding: row.Binding,
+		Previous: row.Binding}
 }
 
 // listUnboundRows lists the rows of a kind that have no binding, and for files from sources also those that have one.

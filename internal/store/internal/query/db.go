@@ -441,6 +441,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.getAuthorizationStmt, err = db.PrepareContext(ctx, getAuthorization); err != nil {
 		return nil, fmt.Errorf("error preparing query GetAuthorization: %w", err)
 	}
+	if q.getBoundCollectedStmt, err = db.PrepareContext(ctx, getBoundCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query GetBoundCollected: %w", err)
+	}
 	if q.getChainHeadStmt, err = db.PrepareContext(ctx, getChainHead); err != nil {
 		return nil, fmt.Errorf("error preparing query GetChainHead: %w", err)
 	}
@@ -1747,6 +1750,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing getAuthorizationStmt: %w", cerr)
 		}
 	}
+	if q.getBoundCollectedStmt != nil {
+		if cerr := q.getBoundCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing getBoundCollectedStmt: %w", cerr)
+		}
+	}
 	if q.getChainHeadStmt != nil {
 		if cerr := q.getChainHeadStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing getChainHeadStmt: %w", cerr)
@@ -2935,6 +2943,7 @@ type Queries struct {
 	getAuthCodeStmt                              *sql.Stmt
 	getAuthRequestStmt                           *sql.Stmt
 	getAuthorizationStmt                         *sql.Stmt
+	getBoundCollectedStmt                        *sql.Stmt
 	getChainHeadStmt                             *sql.Stmt
 	getClientStmt                                *sql.Stmt
 	getCollectedStmt                             *sql.Stmt
@@ -3282,6 +3291,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		getAuthCodeStmt:                              q.getAuthCodeStmt,
 		getAuthRequestStmt:                           q.getAuthRequestStmt,
 		getAuthorizationStmt:                         q.getAuthorizationStmt,
+		getBoundCollectedStmt:                        q.getBoundCollectedStmt,
 		getChainHeadStmt:                             q.getChainHeadStmt,
 		getClientStmt:                                q.getClientStmt,
 		getCollectedStmt:                             q.getCollectedStmt,

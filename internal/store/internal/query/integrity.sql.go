@@ -194,6 +194,36 @@ func (q *Queries) GetAdoption(ctx context.Context, id Number) (Adoption, error) 
 	return i, err
 }
 
+const getBoundCollected = `-- name: GetBoundCollected :one
+SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data
+FROM collected_files
+JOIN files ON files.id = collected_files.file_id
+JOIN contents ON contents.file_id = collected_files.file_id
+WHERE collected_files.file_id = $1
+`
+
+type GetBoundCollectedRow struct {
+	File File
+	Data []byte
+}
+
+// What the binding of a file that was fetched covers.
+func (q *Queries) GetBoundCollected(ctx context.Context, fileID wire.FileName) (GetBoundCollectedRow, error) {
+	row := q.queryRow(ctx, q.getBoundCollectedStmt, getBoundCollected, fileID)
+	var i GetBoundCollectedRow
+	err := row.Scan(
+		&i.File.ID,
+		&i.File.LibraryID,
+		&i.File.ApplicationID,
+		&i.File.ContractID,
+		&i.File.Metadata,
+		&i.File.Size,
+		&i.File.CreatedAt,
+		&i.Data,
+	)
+	return i, err
+}
+
 const getChainHead = `-- name: GetChainHead :one
 SELECT chains.events AS events, chains.hash AS hash, chains.mac AS mac,
     CAST(COALESCE((SELECT MAX(e.seq) FROM events e WHERE e.library_id = chains.library_id), 0) AS BIGINT) AS newest,
@@ -413,21 +443,15 @@ func (q *Queries) ListChainsOfOlderKey(ctx context.Context, key []byte, after li
 }
 
 const listCollectedBindings = `-- name: ListCollectedBindings :many
-SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data, collected_files.binding
-FROM collected_files
-JOIN files ON files.id = collected_files.file_id
-JOIN contents ON contents.file_id = collected_files.file_id
-WHERE collected_files.file_id > $1
-ORDER BY collected_files.file_id LIMIT $2
+SELECT file_id, binding FROM collected_files WHERE file_id > $1 ORDER BY file_id LIMIT $2
 `
 
 type ListCollectedBindingsRow struct {
-	File    File
-	Data    []byte
+	FileID  wire.FileName
 	Binding []byte
 }
 
-// The files that were fetched, with their contents and the bindings that they have.
+// The files that were fetched, with the bindings that they have.
 func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName, lim int32) ([]ListCollectedBindingsRow, error) {
 	rows, err := q.query(ctx, q.listCollectedBindingsStmt, listCollectedBindings, after, lim)
 	if err != nil {
@@ -437,17 +461,7 @@ func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName
 	var items []ListCollectedBindingsRow
 	for rows.Next() {
 		var i ListCollectedBindingsRow
-		if err := rows.Scan(
-			&i.File.ID,
-			&i.File.LibraryID,
-			&i.File.ApplicationID,
-			&i.File.ContractID,
-			&i.File.Metadata,
-			&i.File.Size,
-			&i.File.CreatedAt,
-			&i.Data,
-			&i.Binding,
-		); err != nil {
+		if err := rows.Scan(&i.FileID, &i.Binding); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -462,18 +476,13 @@ func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName
 }
 
 const listCollectedOfOlderKey = `-- name: ListCollectedOfOlderKey :many
-SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data, collected_files.binding
-FROM collected_files
-JOIN files ON files.id = collected_files.file_id
-JOIN contents ON contents.file_id = collected_files.file_id
-WHERE length(collected_files.binding) = 37 AND substr(collected_files.binding, 2, 4) <> $1
-    AND collected_files.file_id > $2
-ORDER BY collected_files.file_id LIMIT $3
+SELECT file_id, binding FROM collected_files
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> $1 AND file_id > $2
+ORDER BY file_id LIMIT $3
 `
 
 type ListCollectedOfOlderKeyRow struct {
-	File    File
-	Data    []byte
+	FileID  wire.FileName
 	Binding []byte
 }
 
@@ -486,17 +495,7 @@ func (q *Queries) ListCollectedOfOlderKey(ctx context.Context, key []byte, after
 	var items []ListCollectedOfOlderKeyRow
 	for rows.Next() {
 		var i ListCollectedOfOlderKeyRow
-		if err := rows.Scan(
-			&i.File.ID,
-			&i.File.LibraryID,
-			&i.File.ApplicationID,
-			&i.File.ContractID,
-			&i.File.Metadata,
-			&i.File.Size,
-			&i.File.CreatedAt,
-			&i.Data,
-			&i.Binding,
-		); err != nil {
+		if err := rows.Scan(&i.FileID, &i.Binding); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
