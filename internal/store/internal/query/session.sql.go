@@ -33,7 +33,7 @@ type AddSessionParams struct {
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
-	_, err := q.exec(ctx, q.addSessionStmt, addSession,
+	_, err := q.db.ExecContext(ctx, addSession,
 		arg.Hash,
 		arg.ApplicationID,
 		arg.ContractID,
@@ -56,7 +56,7 @@ DELETE FROM sessions WHERE hash IN (
 
 // Those of a grant but the newest.
 func (q *Queries) DeleteOldestSessions(ctx context.Context, grantID library.GrantID, keep int32) (int64, error) {
-	result, err := q.exec(ctx, q.deleteOldestSessionsStmt, deleteOldestSessions, grantID, keep)
+	result, err := q.db.ExecContext(ctx, deleteOldestSessions, grantID, keep)
 	if err != nil {
 		return 0, err
 	}
@@ -68,7 +68,7 @@ DELETE FROM sessions WHERE hash = $1 AND grant_id = ''
 `
 
 func (q *Queries) DeleteSessionWithoutGrant(ctx context.Context, hash seal.Hash) error {
-	_, err := q.exec(ctx, q.deleteSessionWithoutGrantStmt, deleteSessionWithoutGrant, hash)
+	_, err := q.db.ExecContext(ctx, deleteSessionWithoutGrant, hash)
 	return err
 }
 
@@ -77,7 +77,7 @@ DELETE FROM sessions WHERE grant_id = $1
 `
 
 func (q *Queries) DeleteSessionsOfGrant(ctx context.Context, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.deleteSessionsOfGrantStmt, deleteSessionsOfGrant, grantID)
+	_, err := q.db.ExecContext(ctx, deleteSessionsOfGrant, grantID)
 	return err
 }
 
@@ -86,7 +86,7 @@ DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grant
 `
 
 func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteSessionsOfLibraryStmt, deleteSessionsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteSessionsOfLibrary, libraryID)
 	return err
 }
 
@@ -95,7 +95,7 @@ SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, c
 `
 
 func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, error) {
-	row := q.queryRow(ctx, q.getSessionStmt, getSession, hash)
+	row := q.db.QueryRowContext(ctx, getSession, hash)
 	var i Session
 	err := row.Scan(
 		&i.Hash,
@@ -117,6 +117,6 @@ UPDATE sessions SET grant_id = $1, seal = $2 WHERE hash = $3
 `
 
 func (q *Queries) GiveSessionGrant(ctx context.Context, grantID library.GrantID, seal []byte, hash seal.Hash) error {
-	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant, grantID, seal, hash)
+	_, err := q.db.ExecContext(ctx, giveSessionGrant, grantID, seal, hash)
 	return err
 }
