@@ -48,9 +48,9 @@ func (g Grant) Covers(c Contract) bool {
 // Active reports whether the grant is in force at now.
 func (g Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 
-// libraryOfGrant returns the library of a grant that is used without a token. It returns ErrNotFound if the grant is not
-// in force or does not cover the contract, or if the library is shut or deleted, and a [*TamperedError] if the grant is
-// not what this server has stored.
+// libraryOfGrant returns the library of a grant that is used without a token. It returns ErrNotFound if the grant is
+// not in force or does not cover the contract, or if the library is shut or deleted, and a [*TamperedError] if the
+// grant is not what this server has stored.
 func (c *Consents) libraryOfGrant(ctx context.Context, g Grant, k Contract) (Library, error) {
 	if g.wasRevoked() || !g.Active(c.now()) || !g.Covers(k) {
 		return Library{}, fmt.Errorf("grant %s is not in force: %w", g.ID, ErrNotFound)

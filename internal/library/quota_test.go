@@ -147,8 +147,8 @@ func TestAttackApplicationQuota(t *testing.T) {
 	})
 }
 
-// TestReserveSmallerVersion: a newer version of a fetched file that is smaller than the one before is never refused, and
-// gives no room while it is fetched: it may fail.
+// TestReserveSmallerVersion: a newer version of a fetched file that is smaller than the one before is never refused,
+// and gives no room while it is fetched: it may fail.
 func TestReserveSmallerVersion(t *testing.T) {
 	t.Parallel()
 	quotas := library.QuotaConfig{Contract: library.Quota{Bytes: 100}}

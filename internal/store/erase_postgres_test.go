@@ -61,8 +61,8 @@ func TestDocumentedStatementsEraseOnPostgres(t *testing.T) {
 	}
 }
 
-// TestDocumentedStatementsNameAllTables: the statements of docs/operating.md rewrite every table that has something of a
-// person. A new table has to be added to them, or to the list here of those that have nothing.
+// TestDocumentedStatementsNameAllTables: the statements of docs/operating.md rewrite every table that has something of
+// a person. A new table has to be added to them, or to the list here of those that have nothing.
 func TestDocumentedStatementsNameAllTables(t *testing.T) {
 	withoutPeople := map[string]string{
 		"applications":         "what the operator has registered",

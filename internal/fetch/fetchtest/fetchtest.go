@@ -380,7 +380,8 @@ func testBindings(t *testing.T, f *fixture) {
 			t.Errorf("%s: after the last %+v", what, rest)
 		}
 	}
-	if own := value(f.ListOfOlderKey(ctx, library.BoundCollected, []byte("key1"), library.Unbound{}, 9))(t); len(own) != 0 {
+	own := value(f.ListOfOlderKey(ctx, library.BoundCollected, []byte("key1"), library.Unbound{}, 9))(t)
+	if len(own) != 0 {
 		t.Errorf("of their own key: %+v", own)
 	}
 	_, err := f.GetCollectedParts(ctx, librarytest.NewFile(g, now).File.ID)

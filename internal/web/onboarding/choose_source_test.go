@@ -202,8 +202,8 @@ func TestChosenSourceIsNotFetched(t *testing.T) {
 	}
 }
 
-// What the choice was narrowed to narrows nothing else, and is not stored: which accounts a session fetches from, it says
-// itself.
+// What the choice was narrowed to narrows nothing else, and is not stored: which accounts a session fetches from, it
+// says itself.
 func TestSourcesScopeIsNotStored(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)
