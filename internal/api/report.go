@@ -83,7 +83,7 @@ const (
 
 // reportPeriod reads the parameters of a report. None may be there twice. A time may have a fraction, as iOS sends it;
 // one before 1970 stands for 1970.
-func reportPeriod(query url.Values) (p library.Period, err error) {
+func reportPeriod(query url.Values) (p library.ReportPeriod, err error) {
 	for _, name := range []string{"format", "from", "to"} {
 		if len(query[name]) > 1 {
 			return p, wire.Validation(name)

@@ -144,14 +144,8 @@ func (c *Collector) Grant(ctx context.Context, id GrantID) (CollectGrant, error)
 	if err != nil {
 		return CollectGrant{}, fmt.Errorf("get client of grant: %w", err)
 	}
-	owner, err := c.consents.store.GetLibrary(ctx, grant.Library)
+	owner, err := c.consents.libraryOfGrant(ctx, grant, client.Contract)
 	if err != nil {
-		return CollectGrant{}, fmt.Errorf("get library of grant: %w", err)
-	}
-	if owner.Shut() || !grant.Active(c.consents.now()) || grant.wasRevoked() || !grant.Covers(client.Contract) {
-		return CollectGrant{}, fmt.Errorf("grant %s is not in force: %w", id, ErrNotFound)
-	}
-	if err := c.consents.integrity.verifyGrant(ctx, grant); err != nil {
 		return CollectGrant{}, err
 	}
 	// Nobody presents a secret here that the library's public key is bound to.

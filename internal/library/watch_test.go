@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +15,9 @@ func TestWatchesShareChecks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var w watches
-		asked, stands := 0, true
-		holds := func(context.Context) (bool, error) { asked++; return stands, nil }
+		var asked atomic.Int32
+		var ended atomic.Bool
+		holds := func(context.Context) (bool, error) { asked.Add(1); return !ended.Load(), nil }
 		var transfers []context.Context
 		var stops []func()
 		for range 1000 {
@@ -23,15 +25,15 @@ func TestWatchesShareChecks(t *testing.T) {
 			transfers, stops = append(transfers, ctx), append(stops, stop)
 		}
 		time.Sleep(10*time.Second + time.Millisecond)
-		if asked != 24 {
-			t.Errorf("asked %d times in ten seconds, want 24", asked)
+		if n := asked.Load(); n != 24 {
+			t.Errorf("asked %d times in ten seconds, want 24", n)
 		}
 		for _, ctx := range transfers {
 			if ctx.Err() != nil {
 				t.Fatal("a transfer ended that is allowed")
 			}
 		}
-		stands = false
+		ended.Store(true)
 		time.Sleep(watchInterval)
 		for i, ctx := range transfers {
 			if !errors.Is(context.Cause(ctx), ErrEnded) {
@@ -40,8 +42,9 @@ func TestWatchesShareChecks(t *testing.T) {
 			stops[i]()
 		}
 		time.Sleep(time.Minute)
-		if len(w.watched) != 0 || w.planned || asked != 25 {
-			t.Errorf("%d are watched, asked %d times", len(w.watched), asked)
+		synctest.Wait()
+		if n := asked.Load(); len(w.watched) != 0 || w.planned || n != 25 {
+			t.Errorf("%d are watched, asked %d times", len(w.watched), n)
 		}
 	})
 }
@@ -58,7 +61,8 @@ func TestWatchesApart(t *testing.T) {
 			return ctx
 		}
 		fine := add("fine", func(context.Context) (bool, error) { return true, nil })
-		failing := add("failing", func(context.Context) (bool, error) { return false, errors.New("the database is away") })
+		away := errors.New("the database is away")
+		failing := add("failing", func(context.Context) (bool, error) { return false, away })
 		hanging := add("hanging", func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() })
 		ended := add("ended", func(context.Context) (bool, error) { return false, nil })
 		time.Sleep(2*watchInterval + watchTimeout + time.Millisecond)

@@ -45,7 +45,9 @@ type Usage struct {
 }
 
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method
-// that deletes a file whose content is large, or replaces it, adds the content to the removals.
+// that deletes a file whose content is large, or replaces it, adds the content to the removals. One that deletes a file
+// or replaces it returns a [*library.TamperedError], and changes nothing, unless the file has the binding that
+// PutStorageFile made.
 type FileStore interface {
 	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a
 	// [*library.QuotaError] if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library

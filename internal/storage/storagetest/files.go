@@ -3,6 +3,7 @@ package storagetest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,18 @@ func TestStorageFolders(t *testing.T, open func(t *testing.T) Store) {
 			}
 			same(t, "pages", paged, f.names(s.ID, storage.Root, recursive))
 		}
+	})
+	t.Run("deletes a folder of many files", func(t *testing.T) {
+		f := newFixture(t, open)
+		s := f.anyOwned()
+		f.put(newFile(s.ID, path("other"), "other"))
+		for i := range 501 { // more than a store reads at a time
+			f.put(newFile(s.ID, path("many", strconv.Itoa(i%2), strconv.Itoa(i)), "12"))
+		}
+		must(t, f.DeleteStorageFolder(ctx, s.ID, folder("many"), now, library.Event{}))
+		left := value(f.Store.GetStorage(ctx, s.ID))(t)
+		same(t, "usage", left.Used, library.Used{Files: 1, Bytes: 5})
+		same(t, "sum of versions", left.VersionSum, int64(1))
 	})
 	t.Run("deletes a folder", func(t *testing.T) {
 		f := newFixture(t, open)

@@ -87,12 +87,6 @@ WHERE storage_files.size > sqlc.arg(size)
     AND storage_files.id IN (SELECT f.id FROM storage_files f ORDER BY f.id LIMIT sqlc.arg(among))
 LIMIT sqlc.arg(lim);
 
--- name: SumStorageTree :one
-SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes,
-    CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version_sum
-FROM storage_files
-WHERE storage_id = sqlc.arg(storage_id) AND folder >= sqlc.arg(folder) AND folder < sqlc.arg(folder_end);
-
 -- name: AddRemovalsOfTree :exec
 INSERT INTO storage_removals (file_id, storage_id)
 SELECT f.id, f.storage_id FROM storage_files f
