@@ -24,7 +24,8 @@ type DB struct {
 	dialect    dialect
 	// boxes seals the tokens of an account anew when its grant changes.
 	boxes  *delivery.Boxes
-	binder Binder // nil until SetBinder
+	binder Binder     // nil until SetBinder
+	pushes *pushGroup // nil on SQLite, where all ops are grouped
 	limits library.Limits
 }
 
