@@ -16,7 +16,8 @@ import (
 // To seal the key of a file takes more than half of the work of a small push. So the small files that are pushed into a
 // library within a minute share an epoch: a secret that is sealed to the library once, and from which the key of each
 // file derives. What is at rest is as safe as before. Whoever reads the memory of the process can open, besides what
-// arrives from then on, the small files of the last minute of libraries into which much is pushed: docs/threat-model.md.
+// arrives from then on, the small files of the last minute of libraries into which much is pushed: see
+// docs/threat-model.md.
 
 const (
 	// epochAfter is within which time a second file has to follow for an epoch to begin: where little is pushed, each

@@ -105,7 +105,9 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		f := NewFixture(t, open)
 		p, other := f.AnyPerson(), f.AnyPerson()
 		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
-		epoch := library.Epoch{ID: seal.NewEpochID(), Library: p.ID, Encapsulation: []byte("first \x00"), CreatedAt: Now}
+		epoch := library.Epoch{
+			ID: seal.NewEpochID(), Library: p.ID, Encapsulation: []byte("first \x00"), CreatedAt: Now,
+		}
 		again := epoch
 		again.Encapsulation = []byte("another")
 		Race(20, func(i int) error {
