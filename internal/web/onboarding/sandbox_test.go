@@ -99,7 +99,7 @@ func TestAttackSandboxElsewhere(t *testing.T) {
 	off.Edit(func(c *library.Contract) { c.Sandbox = false }) // between the link and the page
 	signedIn := w.NewPerson(webtest.Anna)
 	writer := sandbox.Another(webtest.Sandbox)
-	token := sandbox.Exchange(w.NewBrowser().Get(skipURL(sandbox)).Callback())
+	token := sandbox.Exchange(w.NewPerson(webtest.Bob).Get(skipURL(sandbox)).Click("allow").Callback())
 	linked := "/apps/saas/authorize?code=" + sandbox.AuthorizeLinked(webtest.WebCallback, token)
 
 	get := func(b *webtest.Browser, address string, headers ...string) *webtest.Page {
