@@ -159,12 +159,12 @@ func TestAnswersBeforeAnyCall(t *testing.T) {
 	w := newWorld(t)
 	const call = "POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\n"
 	for text, status := range map[string]int{
-		"GET /v1.7/a% HTTP/1.1\r\nHost: x\r\n\r\n":                  400,
-		"GET /v1.7/a%zz HTTP/1.1\r\nHost: x\r\n\r\n":                400,
-		"GET /v1.7/jwks/oauth HTTP/1.1\r\n\r\n":                     400,
-		call + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n":      400,
+		"GET /v1.7/a% HTTP/1.1\r\nHost: x\r\n\r\n":                    400,
+		"GET /v1.7/a%zz HTTP/1.1\r\nHost: x\r\n\r\n":                  400,
+		"GET /v1.7/jwks/oauth HTTP/1.1\r\n\r\n":                       400,
+		call + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n":       400,
 		call + "X-Long: " + strings.Repeat("x", 100<<10) + "\r\n\r\n": 431,
-		call + "Transfer-Encoding: gzip\r\n\r\n":                     501,
+		call + "Transfer-Encoding: gzip\r\n\r\n":                      501,
 	} {
 		t.Run(fmt.Sprintf("%.60q", text), func(t *testing.T) {
 			l := w.dial(t)
