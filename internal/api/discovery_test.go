@@ -85,7 +85,7 @@ func TestDiscoveryRefuses(t *testing.T) {
 	const notNumbers = " is not a list of whole numbers"
 	const statuses = "a list of approved, pending, deprecated, blocked, sampledataonly"
 	for body, want := range map[string]string{
-		`[`:                                  "the body is not the JSON that this call takes",
+		`[`:                                  "the body is not the JSON that this call takes: byte 1: unexpected end of JSON input",
 		`[]`:                                 "the body is not a JSON object",
 		`{"limit":0}`:                        "limit is not a whole number from 1 to 1000",
 		`{"limit":"5"}`:                      "limit is not a whole number from 1 to 1000",

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/docs"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/sampledata"
 )
@@ -62,6 +63,9 @@ func TestDocsOfServiceGroups(t *testing.T) {
 	}
 	want := ""
 	for _, group := range file.Categories {
+		if !strings.Contains(string(docs.OpenAPI), fmt.Sprint(group.ID, " ", group.Name)) {
+			t.Errorf("docs/openapi.json does not have the group %d %s", group.ID, group.Name)
+		}
 		want += fmt.Sprintf("| %d | %s | %s |\n", group.ID, group.Name, strings.Join(services[group.ID], ", "))
 	}
 	if !strings.Contains(string(text), "\n|---|---|---|\n"+want+"\n") {

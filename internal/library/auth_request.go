@@ -159,9 +159,9 @@ func (c *Consents) Authorize(
 	case !req.Contract.AllowsRedirect(claims.RedirectURI):
 		return nil, InvalidRedirectURI(claims.RedirectURI)
 	case claims.ResponseType != "" && claims.ResponseType != "code":
-		return nil, InvalidParameter("response_type")
+		return nil, InvalidParameter("response_type: want code")
 	case claims.ResponseMode != "" && claims.ResponseMode != "query":
-		return nil, InvalidParameter("response_mode")
+		return nil, InvalidParameter("response_mode: want query")
 	}
 	if err := checkChallenge(claims); err != nil {
 		return nil, err
@@ -231,7 +231,7 @@ func checkChallenge(claims wire.RequestClaims) error {
 		return InvalidParameter("code_challenge_method must be S256")
 	}
 	if !wire.ValidChallenge(claims.CodeChallenge) {
-		return InvalidParameter("code_challenge")
+		return InvalidParameter("code_challenge: want 32 bytes in base64url, which are 43 characters")
 	}
 	return nil
 }
