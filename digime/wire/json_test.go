@@ -9,13 +9,13 @@ import (
 // What is wrong with a body is named by its member, as far down as there is one.
 func TestJSONProblem(t *testing.T) {
 	for text, want := range map[string]string{
-		`[]`:                                         "want an object, got array",
-		`{"sourceFetch":-1}`:                         "sourceFetch: want true or false, got number",
-		`{"scope":"all"}`:                            "scope: want an object, got string",
-		`{"scope":{"criteria":{}}}`:                  "scope.criteria: want an array, got object",
+		`[]`:                        "want an object, got array",
+		`{"sourceFetch":-1}`:        "sourceFetch: want true or false, got number",
+		`{"scope":"all"}`:           "scope: want an object, got string",
+		`{"scope":{"criteria":{}}}`: "scope.criteria: want an array, got object",
 		`{"scope":{"criteria":[{"from":"today"}]}}`:  "scope.criteria.from: want a number, got string",
 		`{"scope":{"timeRanges":[{"to":null}]}}`:     "scope.timeRanges.to: want a number, got null",
-		`{"scope":{"timeRanges":[{"to":1e300}]}}`:    "scope.timeRanges.to: want a number, got one that is out of range",
+		`{"scope":{"timeRanges":[{"to":1e300}]}}`:    "scope.timeRanges.to: want a number, got one out of range",
 		`{"scope":{"timeRanges":[{"last":3}]}}`:      "scope.timeRanges.last: want a string, got number",
 		`{"scope":{"timeRanges":[{"from":1},null]}}`: "scope.timeRanges: want an object, got null",
 		`{"scope":{"serviceGroups":[null]}}`:         "scope.serviceGroups: want an object, got null",

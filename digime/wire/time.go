@@ -52,7 +52,7 @@ func number(b []byte) (int64, error) {
 	// Within this bound a float64 represents every whole number exactly, and neither the difference of two times nor a
 	// time.Time overflows.
 	if math.Abs(f) > 1<<53 {
-		wrong.Value = "one that is out of range"
+		wrong.Value = "one out of range"
 		return 0, wrong
 	}
 	return int64(f), nil

@@ -11,12 +11,13 @@ import (
 func TestAccountHandleRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	notText := bad("the body is not the JSON that this call takes: value: want a string, got number")
 	for body, want := range map[string]refusal{
 		"":                                       badValue,
 		`null`:                                   badValue,
 		`{}`:                                     badValue,
 		`{"type":"accountId"}`:                   badValue,
-		`{"type":"accountId","value":1}`:         bad("the body is not the JSON that this call takes: value: want a string, got number"),
+		`{"type":"accountId","value":1}`:         notText,
 		`{"type":"email","value":"x"}`:           bad("type must be accountId or cloudId"),
 		`{"value":"x"}`:                          bad("type must be accountId or cloudId"),
 		`{"type":"cloudId","value":"nostorage"}`: notFound("Storage"),

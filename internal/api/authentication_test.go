@@ -193,7 +193,8 @@ func TestBearerClaims(t *testing.T) {
 	w.checkBearersRefused(t, []refusedBearer{
 		{"claims a list", forge(headerWith(nil), []int{1}, ps512(w.read.Key)), badClaims + "want an object, got array"},
 		{"claims null", forge(headerWith(nil), nil, ps512(w.read.Key)), noNonce},
-		{"client_id a number", w.bearer(w.read, claims{"client_id": 1}), badClaims + "client_id: want a string, got number"},
+		{"client_id a number", w.bearer(w.read, claims{"client_id": 1}),
+			badClaims + "client_id: want a string, got number"},
 		{"access_token a list", w.bearer(w.read, claims{"access_token": []string{"x"}}),
 			badClaims + "access_token: want a string, got array"},
 	})
@@ -222,8 +223,9 @@ func TestTimestamp(t *testing.T) {
 		{"none", nil, noTimestamp},
 		{"zero", 0, noTimestamp},
 		{"text", now.Format(time.RFC3339), badClaims + "timestamp: want a number, got string"},
-		{"a number as text", json.Number("").String() + "1795499803480", badClaims + "timestamp: want a number, got string"},
-		{"out of range", 1e300, badClaims + "timestamp: want a number, got one that is out of range"},
+		{"a number as text", json.Number("").String() + "1795499803480",
+			badClaims + "timestamp: want a number, got string"},
+		{"out of range", 1e300, badClaims + "timestamp: want a number, got one out of range"},
 		{"null", json.RawMessage("null"), badClaims + "timestamp: want a number, got null"},
 		{"a list", []int64{now.UnixMilli()}, badClaims + "timestamp: want a number, got array"},
 	} {

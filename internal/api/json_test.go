@@ -82,8 +82,9 @@ func TestBodyOfWrongShape(t *testing.T) {
 		`{"scope":{"serviceGroups":[{"id":"3"}]}}`:           "scope.serviceGroups.id: want a whole number, got string",
 		`{"sourceFetch":"no"}`:                               "sourceFetch: want true or false, got string",
 		`{"sourceFetch":-1}`:                                 "sourceFetch: want true or false, got number",
-		`{"limits":{"duration":{"sourceFetch":1.5}}}`:        "limits.duration.sourceFetch: want a whole number, got number 1.5",
-		`{"sourceFetchFilter":{"account":{"id":"x"}}}`:       "sourceFetchFilter.account.id: want an array, got string",
+		`{"limits":{"duration":{"sourceFetch":1.5}}}`: "limits.duration.sourceFetch: want a whole number, got " +
+			"number 1.5",
+		`{"sourceFetchFilter":{"account":{"id":"x"}}}`: "sourceFetchFilter.account.id: want an array, got string",
 	} {
 		t.Run(body, func(t *testing.T) { w.refuses(t, w.calls["trigger"](body), bad(isNot+problem)) })
 		if !strings.Contains(body, "agent") {
@@ -99,22 +100,38 @@ func TestBodyOfWrongTime(t *testing.T) {
 	w := newBodyWorld(t)
 	const noSpan = ": want a number from 1 to 10000 and a unit: 12h, 3d, 2w, 6m or 1y"
 	for body, want := range map[string]string{
-		`{"scope":{"criteria":[{"last":"soon"}]}}`:                                                   "scope.criteria.last" + noSpan,
-		`{"scope":{"criteria":[{"last":"d"}]}}`:                                                      "scope.criteria.last" + noSpan,
-		`{"scope":{"criteria":[{"last":"-1d"}]}}`:                                                    "scope.criteria.last" + noSpan,
-		`{"scope":{"timeRanges":[{"last":"1 c"}]}}`:                                                  "scope.timeRanges.last" + noSpan,
-		`{"scope":{"timeRanges":[{"last":"99999999999999999999d"}]}}`:                                "scope.timeRanges.last" + noSpan,
-		`{"scope":{"timeRanges":[{"last":"0d"}]}}`:                                                   "scope.timeRanges.last" + noSpan,
-		`{"scope":{"criteria":[{"last":"0h"}]}}`:                                                     "scope.criteria.last" + noSpan,
-		`{"scope":{"timeRanges":[{"from":1730000001,"to":1730000000}]}}`:                             "scope.timeRanges: from is after to",
-		`{"limits":{"duration":{"sourceFetch":-1}}}`:                                                 "limits.duration.sourceFetch: want seconds, or 0 for no limit",
-		`{"scope":{"serviceGroups":[{}]}}`:                                                           "scope.serviceGroups.id: want a positive number",
-		`{"scope":{"serviceGroups":[{"id":-5}]}}`:                                                    "scope.serviceGroups.id: want a positive number",
-		`{"scope":{"serviceGroups":[{"id":1,"serviceTypes":[{"id":2},{}]}]}}`:                        "scope.serviceGroups.serviceTypes.id: want a positive number",
-		`{"scope":{"serviceGroups":[{"id":1,"serviceTypes":[{"id":2,"serviceObjectTypes":[{}]}]}]}}`: "scope.serviceGroups.serviceTypes.serviceObjectTypes.id: want a positive number",
+		`{"scope":{"criteria":[{"last":"soon"}]}}`:                    "scope.criteria.last" + noSpan,
+		`{"scope":{"criteria":[{"last":"d"}]}}`:                       "scope.criteria.last" + noSpan,
+		`{"scope":{"criteria":[{"last":"-1d"}]}}`:                     "scope.criteria.last" + noSpan,
+		`{"scope":{"timeRanges":[{"last":"1 c"}]}}`:                   "scope.timeRanges.last" + noSpan,
+		`{"scope":{"timeRanges":[{"last":"99999999999999999999d"}]}}`: "scope.timeRanges.last" + noSpan,
+		`{"scope":{"timeRanges":[{"last":"0d"}]}}`:                    "scope.timeRanges.last" + noSpan,
+		`{"scope":{"criteria":[{"last":"0h"}]}}`:                      "scope.criteria.last" + noSpan,
 	} {
 		t.Run(body, func(t *testing.T) { w.refuses(t, w.calls["trigger"](body), bad(want)) })
 		t.Run("pull "+body, func(t *testing.T) { w.refuses(t, w.calls["authorize"](pulling(body)), bad(want)) })
+	}
+}
+
+// TestBodyWithoutMeaning sends what would select nothing, or everything.
+func TestBodyWithoutMeaning(t *testing.T) {
+	t.Parallel()
+	w := newBodyWorld(t)
+	const groups, noID = "scope.serviceGroups", ".id: want a positive number"
+	group := func(text string) string { return `{"scope":{"serviceGroups":[` + text + `]}}` }
+	for _, tt := range []struct{ body, want string }{
+		{`{"scope":{"timeRanges":[{"from":1730000001,"to":1730000000}]}}`, "scope.timeRanges: from is after to"},
+		{`{"limits":{"duration":{"sourceFetch":-1}}}`, "limits.duration.sourceFetch: want seconds, or 0 for no limit"},
+		{group(`{}`), groups + noID},
+		{group(`{"id":1},{"id":-5}`), groups + noID},
+		{group(`{"id":1,"serviceTypes":[{"id":2},{}]}`), groups + ".serviceTypes" + noID},
+		{group(`{"id":1,"serviceTypes":[{"id":2,"serviceObjectTypes":[{}]}]}`),
+			groups + ".serviceTypes.serviceObjectTypes" + noID},
+	} {
+		t.Run(tt.body, func(t *testing.T) { w.refuses(t, w.calls["trigger"](tt.body), bad(tt.want)) })
+		t.Run("pull "+tt.body, func(t *testing.T) {
+			w.refuses(t, w.calls["authorize"](pulling(tt.body)), bad(tt.want))
+		})
 	}
 }
 

@@ -92,8 +92,8 @@ func TestScopeOutOfBounds(t *testing.T) {
 	}
 }
 
-// A contract's period bounds what a session asks for exactly. Only a time that the client has computed may lie beyond it
-// by as much as the clocks of client and server may differ.
+// A contract's period bounds exactly what a session asks for. Only a time that the client has computed may lie beyond
+// it, by as much as the clocks of client and server may differ.
 func TestPeriodOutOfBounds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -22,10 +22,12 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 		change func(*wire.RequestClaims)
 		want   *library.Refusal
 	}{
-		"no challenge":                    {func(q *wire.RequestClaims) { q.CodeChallenge = "" }, challenge},
-		"a short challenge":               {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] }, challenge},
-		"a long challenge":                {func(q *wire.RequestClaims) { q.CodeChallenge += "A" }, challenge},
-		"a challenge of another alphabet": {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] + "=" }, challenge},
+		"no challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = "" }, challenge},
+		"a short challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] },
+			challenge},
+		"a long challenge": {func(q *wire.RequestClaims) { q.CodeChallenge += "A" }, challenge},
+		"a challenge of another alphabet": {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] + "=" },
+			challenge},
 		"a plain challenge": {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" },
 			library.InvalidParameter("code_challenge_method must be S256")},
 		"no challenge method": {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "" },
@@ -46,7 +48,8 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 	}
 	options := wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "3 weeks"}}}}
 	_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing), options)
-	carreltest.Refused(t, "options that cannot be followed", err, library.InvalidParameter("scope.criteria.last: want a number from 1 to 10000 and a unit: 12h, 3d, 2w, 6m or 1y"))
+	carreltest.Refused(t, "options that cannot be followed", err, library.InvalidParameter(
+		"scope.criteria.last: want a number from 1 to 10000 and a unit: 12h, 3d, 2w, 6m or 1y"))
 	if n := w.Rows("links") + w.Rows("sessions"); n != 0 {
 		t.Errorf("%d requests and sessions came of it", n)
 	}

@@ -54,7 +54,7 @@ func TestVerifyTimestamp(t *testing.T) {
 		"in seconds":         {func(now wire.Millis) wire.Millis { return now / 1000 }, stamp},
 		"before time":        {func(now wire.Millis) wire.Millis { return -now }, stamp},
 		"the end of time": {func(wire.Millis) wire.Millis { return 1<<63 - 1 },
-			library.InvalidRequest("bearer token claims: timestamp: want a number, got one that is out of range")},
+			library.InvalidRequest("bearer token claims: timestamp: want a number, got one out of range")},
 	} {
 		change := func(q *wire.RequestClaims) { q.Timestamp = test.change(q.Timestamp) }
 		_, err := w.Clients.Verify(t.Context(), c.Signs(change))

@@ -114,8 +114,8 @@ func overlap[T comparable](want, have []T) bool {
 }
 
 // parseLast parses a span of time that ends now: 12h, 3d, 2w, 6m or 1y. It returns a function
-// that gives the span's beginning; nil for an empty text, which is no span. Days are those of UTC, so that 2w are as long
-// as 14d and 336h on every server.
+// that gives the span's beginning; nil for an empty text, which is no span. Days are those of UTC, so that 2w are as
+// long as 14d and 336h on every server.
 func parseLast(text string) (func(now time.Time) time.Time, error) {
 	if text == "" {
 		return nil, nil

@@ -165,7 +165,7 @@ var sdkErrors = []sdkError{
 			return err
 		}},
 	{name: "a clock that is wrong", status: 406, code: digime.CodeValidationErrors,
-		message: "Parameter validation errors: timestamp",
+		message: "Parameter validation errors: timestamp: want milliseconds, within 5 minutes of the server's clock",
 		meet: func(ctx context.Context, _ *testing.T, w *carreltest.World) error {
 			wrong := func() time.Time { return w.Clock.Now().Add(time.Hour) }
 			_, err := anyReader(w).SDK(noRetries, digime.WithClock(wrong)).GetDetails(ctx)
