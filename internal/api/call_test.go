@@ -208,6 +208,7 @@ func replayed(nonce string) refusal {
 var (
 	badChallenge = bad("code_challenge: want 32 bytes in base64url, which are 43 characters")
 	badValue     = bad("value: want an id of 1 to 256 bytes")
+	noCode       = bad("code: want the one that the browser has brought")
 	badVersion   = bad("FHIR version: want stu3, 3.0.2, r4 or 4.0.1")
 )
 

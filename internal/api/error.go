@@ -162,8 +162,8 @@ func storageQuotaExceeded(full *library.QuotaError) *wire.Error {
 	if full.Shared {
 		holds = "all storages that no person has allowed yet hold together"
 	}
-	message := fmt.Sprintf("There is no room for the file: %s %d of %d files. Delete files first", holds, full.Used.Files,
-		full.Quota.Files)
+	message := fmt.Sprintf("There is no room for the file: %s %d of %d files. Delete files first", holds,
+		full.Used.Files, full.Quota.Files)
 	switch {
 	case full.NeverFits():
 		message = fmt.Sprintf("The file is larger than the %d bytes that a storage may hold", full.Quota.Bytes)
