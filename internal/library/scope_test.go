@@ -154,7 +154,7 @@ func TestCriteria(t *testing.T) {
 		"the last month":         {[]wire.Criterion{{Last: "1m"}}, "bcdef"},
 		"the last year":          {[]wire.Criterion{{Last: "1y"}}, "abcdef"},
 		"the last day, in hours": {[]wire.Criterion{{Last: "24h"}}, "ef"},
-		"the last 0 days":        {[]wire.Criterion{{Last: "0d"}}, "f"},
+		"the last hour":          {[]wire.Criterion{{Last: "1h"}}, "f"},
 		"with a space":           {[]wire.Criterion{{Last: "3 d"}}, "def"},
 		"a type": {
 			[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d",
