@@ -32,8 +32,8 @@ func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileLis
 	return status, nil
 }
 
-// List calls yield with each file that the session may read, oldest first, until yield returns
-// an error.
+// List calls yield with each file that the session may read, until yield returns an error: first those from sources, as
+// listCollected orders them, and then those that were pushed, oldest first.
 func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEntry) error) error {
 	scope := r.scope(f.now())
 	if err := f.listCollected(ctx, r.Bearer.Library.ID, scope, yield); err != nil || !scope.contract.Raw {
