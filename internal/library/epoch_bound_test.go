@@ -20,7 +20,8 @@ func TestEpochsAreBounded(t *testing.T) {
 	e := &epochs{now: func() time.Time { return now }}
 	push := func(id ID) *Epoch {
 		t.Helper()
-		_, row, err := e.sealSmall(Library{ID: id, PublicKey: key.PublicKey()}, File{ID: "f", CreatedAt: now}, []byte("x"))
+		owner, file := Library{ID: id, PublicKey: key.PublicKey()}, File{ID: "f", CreatedAt: now}
+		_, row, err := e.sealSmall(owner, file, []byte("x"))
 		if err != nil {
 			t.Fatal(err)
 		}
