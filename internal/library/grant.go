@@ -33,6 +33,11 @@ type Grant struct {
 // wasRevoked reports whether the person has revoked the grant, whatever the rest of its row says.
 func (g Grant) wasRevoked() bool { return len(g.Binding) == 1 }
 
+// clientID is that of the client that has the grant.
+func (g Grant) clientID() wire.ClientID {
+	return wire.ClientID{Application: g.Application, Contract: g.Contract}
+}
+
 // parts are the parts of the binding.
 func (g Grant) parts() [][]byte {
 	return [][]byte{[]byte(g.Library), []byte(g.ID), []byte(g.Application), []byte(g.Contract), []byte(g.Access),

@@ -57,16 +57,19 @@ func (c *Consents) ResolveStorageHandle(
 	return storage, nil
 }
 
-// HasAccess reports whether a library has a grant of an application in force, by whichever contract. A grant that the
-// person has not given does not count.
+// HasAccess reports whether a library has a grant of an application that counts, by whichever contract: see [Standing].
+// A grant that the person has not given does not count.
 func (c *Consents) HasAccess(ctx context.Context, id ID, application wire.ApplicationID) (bool, error) {
 	grants, err := c.store.ListGrants(ctx, id)
 	if err != nil {
 		return false, fmt.Errorf("list grants: %w", err)
 	}
 	for _, g := range grants {
-		if g.Application == application && g.Active(c.now()) && c.integrity.isGrantBound(g) {
-			return true, nil
+		if g.Application != application || !g.Active(c.now()) || !c.integrity.isGrantBound(g) {
+			continue
+		}
+		if counts, err := c.counts(ctx, g); err != nil || counts {
+			return counts, err
 		}
 	}
 	return false, nil

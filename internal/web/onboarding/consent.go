@@ -209,14 +209,14 @@ func (c *consent) expiredAt(
 	return &grant.ExpiresAt, nil
 }
 
-// otherGrants are the grants of the same application's other contracts that are in force.
+// otherGrants are the grants of the same application's other contracts that count.
 func (c *consent) otherGrants(
 	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
 ) ([]library.GrantWithClient, error) {
 	grants, err := c.consents.ListGrants(r.Context(), in)
 	return slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
 		return g.Grant.Application != request.Client.Application.ID ||
-			g.Grant.Contract == request.Client.Contract.ID || !g.Grant.Active(c.ui.Now())
+			g.Grant.Contract == request.Client.Contract.ID || g.Standing(c.ui.Now()) != library.GrantCounts
 	}), err
 }
 

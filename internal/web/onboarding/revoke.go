@@ -22,7 +22,7 @@ type revoke struct {
 type revokePage struct {
 	*ui.Page
 	Text, Confirm string
-	// Ends lists what the application may do now, if all of its access is to end.
+	// Ends lists what the person has allowed the application, if all of its access is to end.
 	Ends []string
 	// ConfirmID is the data-testid of the button that confirms.
 	ConfirmID string
@@ -59,7 +59,8 @@ func (h *revoke) Show(w http.ResponseWriter, r *http.Request, in *library.Signed
 	return h.ui.Render(w, http.StatusOK, "revoke", page)
 }
 
-// permissions lists what an application may do now, and where it sends to.
+// permissions lists what a person has allowed an application, also by grants that do not count now, and where it sends
+// to.
 func (h *revoke) permissions(
 	r *http.Request, in *library.SignedIn, application wire.ApplicationID,
 ) ([]string, error) {
@@ -72,7 +73,7 @@ func (h *revoke) permissions(
 		return nil, err
 	}
 	grants = slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
-		return g.Grant.Application != application || !g.Grant.Active(h.ui.Now())
+		return g.Grant.Application != application || !g.Standing(h.ui.Now()).InForce()
 	})
 	return grantLines(h.ui.Permissions(ui.BrowserOf(r).Texts), grants, connections), nil
 }
@@ -89,7 +90,7 @@ func grantLines(
 				providers = append(providers, c.Source.Name)
 			}
 		}
-		for _, line := range t.OfGrant(g.Client.Contract, providers) {
+		for _, line := range t.OfGrant(g, providers) {
 			if !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}
