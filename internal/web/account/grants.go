@@ -27,8 +27,8 @@ type Grants struct {
 // grantsPage is the data of the list.
 type grantsPage struct {
 	*ui.Page
-	// Active are the applications with access, Paused those whose permissions do not count now, and Ended those that had
-	// access.
+	// Active are the applications with access, Paused those whose permissions do not count now, and Ended those that
+	// had access.
 	Active, Paused, Ended []appCard
 }
 

@@ -1,8 +1,10 @@
 package account_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -161,4 +163,66 @@ func TestGrantOfChangedAccess(t *testing.T) {
 	row = p.TextOf("grant-" + otherGrant)
 	has(t, "row", row, "You allowed Add files to your library")
 	lacks(t, "row", row, "Delete your whole library")
+}
+
+// TestGrantOfDisabled: the pages say that the operator has switched an application or a contract off, and nothing is
+// collected for it until the operator enables it.
+func TestGrantOfDisabled(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic", webtest.Reads(healthScope))
+	b, token := allowsSample(w, webtest.Anna, clinic)
+	grant, account := clinic.GrantOf(token), string(clinic.ConnectionTo(token, 900101))
+	stale := b.Get("/grants")
+	card := "application-" + string(clinic.Application.ID)
+	ctx := t.Context()
+	for name, change := range map[string]struct{ off, on func() error }{
+		"contract": {
+			func() error { return w.Clients.DisableContract(ctx, clinic.Contract.ID) },
+			func() error { return w.Clients.EnableContract(ctx, clinic.Contract.ID) },
+		},
+		"application": {
+			func() error { return w.Clients.DisableApplication(ctx, clinic.Application.ID) },
+			func() error { return w.Clients.EnableApplication(ctx, clinic.Application.ID) },
+		},
+	} {
+		do := func(change func() error) {
+			t.Helper()
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			w.Clock.Moves(2 * time.Second) // a client is cached for a second
+		}
+		do(change.off)
+		fetches(w) // what the consent has begun, the first time
+		p := b.Get("/grants?lng=en")
+		has(t, name, p.TextOf(card), "Demo Clinic Switched off", "You allowed", "everything about your health",
+			"Example Hosting has switched this off. Demo Clinic gets nothing by this permission until Example Hosting "+
+				"switches it on again.", "Stop this permission", "Stop everything")
+		lacks(t, name, p.TextOf(card), "Active", "It may")
+		has(t, name+" in Dutch", b.Get("/grants?lng=nl").TextOf(card), "Demo Clinic Uitgezet",
+			"Example Hosting heeft dit uitgezet.")
+		if p := b.Get("/grants/" + grant + "/stop?lng=en"); p.TextOf("revoke-ends") == "" || p.Title() !=
+			"Stop this permission of Demo Clinic?" {
+			t.Errorf("%s, question: %s", name, p.Text())
+		}
+		row := b.Get("/accounts").TextOf("account-" + account)
+		has(t, name, row, "Not in use now", "Nothing is collected. Example Hosting has switched Demo Clinic off.")
+		lacks(t, name, row, "Connected", "Collect")
+		p = stale.Submit("/accounts/"+account+"/fetch", url.Values{"token": {stale.CSRFToken()}})
+		has(t, name, p.Text(), "Nothing is collected from Sample care provider now.")
+		fetches(w)
+		lacks(t, name, b.Get("/activity").Text(), "collected")
+		do(change.on)
+		has(t, name, b.Get("/grants").TextOf(card), "Demo Clinic Active")
+	}
+	b.Get("/accounts").Click("fetch-" + account)
+	fetches(w)
+	has(t, "activity", b.Get("/activity").Text(), "were collected from Sample care provider")
+
+	clinic.Edit(func(k *library.Contract) { k.ExpiresAt = w.Clock.Now() })
+	has(t, "a contract that has expired", b.Get("/grants").TextOf(card), "Does not count any more",
+		"The registration of Demo Clinic here has ended. It gets nothing by this permission.")
+	has(t, "a contract that has expired", b.Get("/accounts").TextOf("account-"+account),
+		"Nothing is collected. The registration of Demo Clinic here has ended.")
 }
