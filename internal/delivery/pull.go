@@ -88,7 +88,8 @@ func (c *Connections) pullStep(r *library.PendingRequest, q ConnectionQuery) (Co
 }
 
 // ConnectSample connects an account with sample data for a request, and returns it. It is pending until the person
-// has answered the request. There are no tokens; what is sealed in their place binds the account to its owner.
+// has answered the request. There are no tokens; what is sealed in their place binds the account to its owner. If the
+// same was connected for the request before, it returns that account. It returns ErrUsed if the request was answered.
 func (c *Connections) ConnectSample(
 	ctx context.Context, s *library.SignedIn, r *library.PendingRequest, source Source,
 ) (Connection, error) {
@@ -112,6 +113,9 @@ func (c *Connections) ConnectSample(
 		Details: r.Client.EventDetails()}
 	event.Details.Provider = source.Name
 	connected, err := c.store.Connect(ctx, r.Hash, "", connection, event)
+	if errors.Is(err, library.ErrNotFound) { // since the request was found
+		return Connection{}, fmt.Errorf("connect account: %w: %w", library.ErrUsed, err)
+	}
 	if err != nil {
 		return Connection{}, fmt.Errorf("connect account: %w", c.recordTampering(ctx, err, s.Library.ID))
 	}

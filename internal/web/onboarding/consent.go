@@ -290,7 +290,7 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 		if sampleErr == nil && r.PostForm.Get("sample") == sample.SampleSet {
 			connected, err := c.connections.ConnectSample(r.Context(), in, flow.request, sample)
 			if err != nil {
-				return answerError(err, in, flow)
+				return answerError(err, in, flow) // answered meanwhile: the button was pressed twice
 			}
 			shown.Connection = connected.ID
 		}
