@@ -133,8 +133,8 @@ type CollectGrant struct {
 	Library Library
 }
 
-// Grant returns the grant of that id, and its library. It returns ErrNotFound if it does not count, or if the library is
-// shut or deleted, and a [*TamperedError] if either is not what this server has stored.
+// Grant returns the grant of that id, and its library. It returns ErrNotFound if it does not count, or if the library
+// is shut or deleted, and a [*TamperedError] if either is not what this server has stored.
 func (c *Collector) Grant(ctx context.Context, id GrantID) (CollectGrant, error) {
 	grant, err := c.consents.store.GetGrant(ctx, id)
 	if err != nil {

@@ -58,6 +58,9 @@ type GrantStore interface {
 	GetGrant(ctx context.Context, id GrantID) (Grant, error)
 	// ListGrants lists a library's grants, newest first.
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
+	// UseGrant sets LastUsedAt of a grant of the library, unless that is less than a minute before. It returns
+	// ErrNotFound if there is none that has not been revoked.
+	UseGrant(ctx context.Context, id ID, grant GrantID, at time.Time) error
 	// RevokeGrant revokes a grant of the library and ends its tokens, codes and sessions, as
 	// ShutLibrary does. Its waiting deliveries end as expired, for the reason "the application
 	// was stopped", and its accounts at providers end, each with an event of kind

@@ -57,22 +57,52 @@ func (c *Consents) ResolveStorageHandle(
 	return storage, nil
 }
 
-// HasAccess reports whether a library has a grant of an application that counts, by whichever contract: see [Standing].
-// A grant that the person has not given does not count.
-func (c *Consents) HasAccess(ctx context.Context, id ID, application wire.ApplicationID) (bool, error) {
+// UseAccess reports whether a library has a grant of a client's application that counts, by whichever contract: see
+// [Standing]. A grant that the person has not given does not count. UseAccess marks the grant of the client's contract
+// as used or, if that has none, another one; at most once a minute.
+func (c *Consents) UseAccess(ctx context.Context, id ID, client wire.ClientID) (bool, error) {
+	grant, has, err := c.findAccess(ctx, id, client)
+	if err != nil || !has {
+		return false, err
+	}
+	now := c.now()
+	if now.Sub(grant.LastUsedAt) < usePrecision {
+		return true, nil
+	}
+	err = c.store.UseGrant(ctx, id, grant.ID, now)
+	if errors.Is(err, ErrNotFound) { // revoked a moment ago
+		return false, nil
+	}
+	if err != nil { // what is only shown must not keep an application from its files, as on a full disk
+		c.config.Log.WarnContext(ctx, "use of a grant not recorded", "grant", grant.ID, "error", err)
+	}
+	return true, nil
+}
+
+// usePrecision is how old a grant's LastUsedAt may be while it is used: people are shown no more than the minute.
+const usePrecision = time.Minute
+
+// findAccess finds a grant of a client's application that counts: that of the client's contract, if it has one.
+func (c *Consents) findAccess(ctx context.Context, id ID, client wire.ClientID) (found Grant, has bool, err error) {
 	grants, err := c.store.ListGrants(ctx, id)
 	if err != nil {
-		return false, fmt.Errorf("list grants: %w", err)
+		return Grant{}, false, fmt.Errorf("list grants: %w", err)
 	}
 	for _, g := range grants {
-		if g.Application != application || !g.Active(c.now()) || !c.integrity.isGrantBound(g) {
+		if g.Application != client.Application || !g.Active(c.now()) || !c.integrity.isGrantBound(g) {
 			continue
 		}
-		if counts, err := c.counts(ctx, g); err != nil || counts {
-			return counts, err
+		counts, err := c.counts(ctx, g)
+		switch {
+		case err != nil:
+			return Grant{}, false, err
+		case counts && g.Contract == client.Contract:
+			return g, true, nil
+		case counts && !has:
+			found, has = g, true
 		}
 	}
-	return false, nil
+	return found, has, nil
 }
 
 // watchedAccess is what allows the transfers of an application's storage.
@@ -82,7 +112,7 @@ type watchedAccess struct {
 }
 
 // WatchAccess returns a context that ends, for the cause ErrEnded, within a second after the client has been disabled
-// or, unless the library is empty, HasAccess has become false. The caller must call the function when the transfer is
+// or, unless the library is empty, UseAccess would return false. The caller must call the function when the transfer is
 // over.
 func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID) (context.Context, func()) {
 	return c.watches.add(ctx, watchedAccess{id, client}, func(ctx context.Context) (bool, error) {
@@ -92,6 +122,7 @@ func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID)
 		} else if err != nil || id == "" {
 			return true, err
 		}
-		return c.HasAccess(ctx, id, client.Application)
+		_, has, err := c.findAccess(ctx, id, client)
+		return has, err
 	})
 }

@@ -51,3 +51,30 @@ func TestStorageOfChangedContract(t *testing.T) {
 	w.Clock.Moves(2 * time.Second)
 	opens("enabled", nil, writer, reader)
 }
+
+// TestStorageCallIsUse: a call for the files of a storage uses the consent of its contract or, if that has none, the
+// one by which it is allowed; and writes that once a minute.
+func TestStorageCallIsUse(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	anna, app := w.Person(), w.Application()
+	writer, reader, other := app.Contract(library.Write), app.Contract(library.Read), app.Contract(library.Write)
+	grant, id := anna.AllowsStorage(writer)
+	read := anna.Allows(reader)
+	used := func(what string, c *carreltest.Contract, g *carreltest.Grant, after time.Duration, want time.Time) {
+		t.Helper()
+		w.Clock.Moves(after)
+		carreltest.Must(c.Uploads(id, carreltest.PathOf("a"), []byte(what)))(t)
+		if got := carreltest.Must(w.Store.GetGrant(t.Context(), g.ID()))(t).LastUsedAt; !got.Equal(want) {
+			t.Errorf("%s: used at %v, want %v", what, got, want)
+		}
+	}
+	start := w.Clock.Now()
+	used("first", writer, grant, 0, start)
+	used("within the minute", writer, grant, 59*time.Second, start)
+	used("after it", writer, grant, time.Second, start.Add(time.Minute))
+	used("another contract", reader, read, time.Minute, start.Add(2*time.Minute))
+	used("nor that of the first", reader, grant, time.Minute, start.Add(time.Minute))
+	anna.Stops(read)
+	used("a contract without a consent", other, grant, time.Minute, start.Add(4*time.Minute))
+}

@@ -142,7 +142,7 @@ func (s *Storages) Open(ctx context.Context, req *library.CloudRequest, id ID) (
 	case found.Library == "":
 		return found, nil
 	}
-	has, err := s.consents.HasAccess(ctx, found.Library, found.Application)
+	has, err := s.consents.UseAccess(ctx, found.Library, req.ID())
 	if err != nil {
 		return Storage{}, err
 	}

@@ -61,8 +61,8 @@ func (db *DB) Connect(
 	return toConnection(row), nil
 }
 
-// connectedBefore returns the account that is connected for a request already, if it is what c would be: nothing about it
-// is new, unlike the tokens of a provider. It returns sql.ErrNoRows if it is another one, or if there is none.
+// connectedBefore returns the account that is connected for a request already, if it is what c would be: nothing about
+// it is new, unlike the tokens of a provider. It returns sql.ErrNoRows if it is another one, or if there is none.
 func connectedBefore(
 	ctx context.Context, q *query.Queries, account string, c delivery.Connection, source string,
 ) (query.Connection, error) {

@@ -42,6 +42,9 @@ func TestStorage(t *testing.T) {
 	if got := p.TextOf("storage-" + application); got != want {
 		t.Errorf("storage %q, want %q", got, want)
 	}
+	if got := p.Text(); !strings.Contains(got, "Last used Today, 10:42") || strings.Contains(got, "Not yet") {
+		t.Errorf("the storage was not used: %s", got)
+	}
 	if p := b.Get("/grants?lng=nl"); !strings.Contains(p.TextOf("storage-"+application),
 		"Opslag van deze app 2 bestanden, 100 KB. De app heeft dit versleuteld. Wij kunnen het niet openen.") {
 		t.Errorf("in Dutch: %s", p.TextOf("storage-"+application))
