@@ -37,24 +37,42 @@ var ErrStorageGone = errors.New("the storage cannot be given to the library")
 func (c *Consents) ResolveStorageHandle(
 	ctx context.Context, s *SignedIn, r *PendingRequest, id string,
 ) (StorageID, error) {
-	value, err := c.resolveHandle(ctx, r, HandleOfStorage, id)
-	if errors.Is(err, ErrNotFound) {
-		return "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+	storage, owner, err := c.findStorage(ctx, r, id)
+	if err == nil && owner != "" && owner != s.Library.ID {
+		err = ErrStorageGone
 	}
 	if err != nil {
 		return "", err
+	}
+	return storage, nil
+}
+
+// FindStorageOwner returns the library that has the storage which a handle of the request's application names; empty if
+// none has it yet. It returns ErrStorageGone as ResolveStorageHandle does, for a storage that no person can allow.
+func (c *Consents) FindStorageOwner(ctx context.Context, r *PendingRequest, id string) (ID, error) {
+	_, owner, err := c.findStorage(ctx, r, id)
+	return owner, err
+}
+
+func (c *Consents) findStorage(ctx context.Context, r *PendingRequest, id string) (StorageID, ID, error) {
+	value, err := c.resolveHandle(ctx, r, HandleOfStorage, id)
+	if errors.Is(err, ErrNotFound) {
+		return "", "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+	}
+	if err != nil {
+		return "", "", err
 	}
 	storage := StorageID(value)
 	owner, err := c.store.GetStorageOwner(ctx, storage)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+		return "", "", fmt.Errorf("%w: %w", ErrStorageGone, err)
 	case err != nil:
-		return "", fmt.Errorf("get owner of storage: %w", err)
-	case !owner.isOf(r.Client.Application.ID, c.now()), owner.Library != "" && owner.Library != s.Library.ID:
-		return "", ErrStorageGone
+		return "", "", fmt.Errorf("get owner of storage: %w", err)
+	case !owner.isOf(r.Client.Application.ID, c.now()):
+		return "", "", ErrStorageGone
 	}
-	return storage, nil
+	return storage, owner.Library, nil
 }
 
 // UseAccess reports whether a library has a grant of a client's application that counts, by whichever contract: see
