@@ -9,8 +9,8 @@ import (
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
-// checkStorage refuses a request that names a storage which the person cannot allow, so that nobody creates a library or
-// signs in for nothing: one that is unknown or another application's, one of somebody else, and, for who creates a
+// checkStorage refuses a request that names a storage which the person cannot allow, so that nobody creates a library
+// or signs in for nothing: one that is unknown or another application's, one of somebody else, and, for who creates a
 // library, one that somebody has.
 func (p *Pages) checkStorage(r *http.Request, flow *requestFlow) error {
 	if flow.query.storageRef == "" || flow.request.Kind != library.AuthorizeRequest {

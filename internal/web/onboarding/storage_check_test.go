@@ -10,8 +10,8 @@ import (
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
-// TestStorageRefused: a storage that cannot be given is refused on the first page, before a person has created a library
-// or signed in, and whatever else the request asks for.
+// TestStorageRefused: a storage that cannot be given is refused on the first page, before a person has created a
+// library or signed in, and whatever else the request asks for.
 func TestStorageRefused(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)

@@ -44,7 +44,8 @@ func TestNoNewLibraries(t *testing.T) {
 			t.Errorf("%s: nowhere to sign in: %s", address, p.Text())
 		}
 	}
-	if p := w.NewBrowser().Get("/create?lng=nl"); !strings.Contains(p.TextOf("closed"), "Vraag het aan Example Hosting.") {
+	p := w.NewBrowser().Get("/create?lng=nl")
+	if !strings.Contains(p.TextOf("closed"), "Vraag het aan Example Hosting.") {
 		t.Errorf("in Dutch: %s", p.Text())
 	}
 	_, fields := open.Form("create-library")
@@ -52,7 +53,7 @@ func TestNoNewLibraries(t *testing.T) {
 	fields.Set("token", b.Get("/sign-in").CSRFToken())
 	fields.Set("email", webtest.Anna)
 	fields.Set("password", webtest.Password)
-	if p := b.Post("/create", fields); p.Status != http.StatusForbidden || !strings.Contains(p.Text(), "Ask Example") {
+	if p = b.Post("/create", fields); p.Status != http.StatusForbidden || !strings.Contains(p.Text(), "Ask Example") {
 		t.Errorf("%d %s", p.Status, p.Text())
 	}
 	if n := w.Rows("libraries"); n != 0 {
