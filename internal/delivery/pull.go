@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -12,6 +13,14 @@ import (
 
 // IsPull reports whether an account at the source is fetched from, and not sent to.
 func (s Source) IsPull() bool { return s.SampleSet != "" }
+
+// StaysReadable reports whether the application can go on reading what was collected from the account when that is
+// disconnected: it reads by its grant, and what was collected stays in the library. Grants are those of the library.
+func (c Connection) StaysReadable(grants []library.GrantWithClient, now time.Time) bool {
+	return c.Source.IsPull() && slices.ContainsFunc(grants, func(g library.GrantWithClient) bool {
+		return g.Grant.ID == c.Grant && g.Standing(now) == library.GrantCounts
+	})
+}
 
 // Origin says what an account at the source is fetched from, so that an account that a person connects later to the
 // same is known as such. It is empty for a source that is not fetched from.

@@ -49,6 +49,8 @@ type connectionRow struct {
 	// CanFetch reports that the person can have the library collect from it now.
 	CanFetch        bool
 	Since, LastUsed time.Time
+	// ShowsTime reports that the person has connected another account at the same source on the same day.
+	ShowsTime bool
 }
 
 // FetchURL takes the form that collects from the account now.
@@ -98,6 +100,7 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 			}
 			page.Connections = append(page.Connections, row)
 		}
+		h.distinguish(t, page.Connections)
 	}
 	if len(deliveries) > deliveriesPerPage {
 		deliveries = deliveries[:deliveriesPerPage]
@@ -134,6 +137,16 @@ func newConnectionRow(
 		row.State, row.Works = t.Text("accounts.connected"), true
 	}
 	return row
+}
+
+// distinguish adds the time of day to accounts that have the same name and day.
+func (h *Connections) distinguish(t *ui.Texts, rows []connectionRow) {
+	f := h.ui.Formatter(t)
+	for i := range rows {
+		rows[i].ShowsTime = slices.ContainsFunc(rows, func(other connectionRow) bool {
+			return other.ID != rows[i].ID && other.Name == rows[i].Name && f.Date(other.Since) == f.Date(rows[i].Since)
+		})
+	}
 }
 
 // addFetch says how far the newest fetch from the account is; the zero fetch if there was none.
@@ -203,7 +216,14 @@ func namesOfGrants(grants []library.GrantWithClient) map[wire.ApplicationID]stri
 }
 
 // disconnectPage asks whether to disconnect an account, and says what that does not do.
-type disconnectPage struct{ *ui.Page }
+type disconnectPage struct {
+	*ui.Page
+	// App is the application that the account was connected for; empty if that is no longer known.
+	App   string
+	Since time.Time
+	// Reads says that the application can go on reading what was collected; empty if it cannot.
+	Reads string
+}
 
 // ShowDisconnect asks whether to disconnect an account.
 func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
@@ -215,8 +235,17 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 		return err
 	}
 	provider := ui.CleanText(connection.Source.Name)
-	title := ui.BrowserOf(r).Texts.Text("accounts.disconnect_h1", "provider", provider)
-	page := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
+	grants, err := h.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	t := ui.BrowserOf(r).Texts
+	title := t.Text("accounts.disconnect_h1", "provider", provider)
+	page := &disconnectPage{Page: newAccountPage(h.ui, w, r, menuConnections, title), Since: connection.CreatedAt,
+		App: ui.CleanText(namesOfGrants(grants)[connection.Application])}
+	if connection.StaysReadable(grants, h.ui.Now()) {
+		page.Reads = t.Text("accounts.disconnect_read", "app", page.App)
+	}
 	return h.ui.Render(w, http.StatusOK, "disconnect", page)
 }
 

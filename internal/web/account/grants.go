@@ -91,6 +91,7 @@ type grantRow struct {
 	// that the person has revoked it.
 	IsActive, IsPaused, IsStopped   bool
 	Note                            string
+	Collects                        bool // that it reads what is collected from sources
 	Since, Until, EndedAt, LastUsed time.Time
 }
 
@@ -243,6 +244,7 @@ func (h *Grants) newGrantRow(t *ui.Texts, g library.GrantWithClient, connections
 		}
 	}
 	row.May = h.ui.Permissions(t).OfGrant(g, names)
+	row.Collects = ui.Collects(g)
 	return row
 }
 
@@ -287,8 +289,9 @@ type revokeGrantPage struct {
 	App, Text string
 	// Ends lists what would end, and Left what the application could still do.
 	Ends, Left []string
-	// Note says what stays, besides files; empty if nothing does.
-	Note string
+	// Note says what stays, besides files, and Collected what becomes of files that were collected; empty if nothing
+	// does, or none were.
+	Note, Collected string
 	// Confirm is the text of the button that confirms, and ConfirmID its data-testid.
 	Confirm, ConfirmID string
 	Error              string
@@ -326,6 +329,11 @@ func (h *Grants) newRevokePage(
 		if page.Ends = without(page.Ends, page.Left); len(page.Ends) == 0 {
 			page.Text = t.Text("revoke.same_text", "app", card.App)
 		}
+	}
+	if slices.ContainsFunc(card.Permissions, func(g grantRow) bool {
+		return g.Collects && g.CanStop() && (grant == "" || g.ID == grant)
+	}) {
+		page.Collected = t.Text("revoke.collected", "app", card.App)
 	}
 	page.Page = newAccountPage(h.ui, w, r, menuGrants, title)
 	return page

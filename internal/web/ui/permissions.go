@@ -126,6 +126,12 @@ func (p PermissionTexts) OfGrant(g library.GrantWithClient, providers []string) 
 	return may
 }
 
+// Collects reports whether files may have been collected from sources under a grant.
+func Collects(g library.GrantWithClient) bool {
+	contract, isKnown := g.AllowedContract()
+	return contract.Access == library.Read && (!isKnown || contract.Scope.Mapped)
+}
+
 // readsAll reports whether a scope covers every file that was pushed.
 func readsAll(s library.Scope) bool {
 	return s.Raw && !s.Own && (s.Filter == nil || isEmptyFilter(*s.Filter))
