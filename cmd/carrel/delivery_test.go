@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime"
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/demo"
 	"github.com/carrelhq/carrel/internal/simulator"
@@ -376,7 +377,7 @@ func (c *courier) deliveries(t *testing.T) (all []delivery.Delivery) {
 		t.Fatal(err)
 	}
 	for before := (delivery.Cursor{}); ; {
-		page, err := db.ListDeliveries(t.Context(), l.ID, "", before, 1000)
+		page, err := db.ListDeliveries(t.Context(), l.ID, wire.ClientID{}, before, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}

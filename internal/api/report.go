@@ -3,7 +3,6 @@ package api
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,10 +47,7 @@ func (a *api) report(w http.ResponseWriter, r *http.Request, b *library.Bearer) 
 		}
 		return out.Flush()
 	})
-	if err != nil {
-		return errors.Join(errBrokenOff, err)
-	}
-	return nil
+	return brokenOff(w, err)
 }
 
 // writeReport writes a report. A collection of several types is in it once.
@@ -87,7 +83,7 @@ const (
 
 // reportPeriod reads the parameters of a report. None may be there twice. A time may have a fraction, as iOS sends it;
 // one before 1970 stands for 1970.
-func reportPeriod(query url.Values) (p library.Period, err error) {
+func reportPeriod(query url.Values) (p library.ReportPeriod, err error) {
 	for _, name := range []string{"format", "from", "to"} {
 		if len(query[name]) > 1 {
 			return p, wire.Validation(name)

@@ -133,7 +133,8 @@ func (w *World) deliveries() (all []delivery.Delivery) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.people {
-		all = append(all, Must(w.Store.ListDeliveries(w.t.Context(), p.Library, "", delivery.Cursor{}, 10_000))(w.t)...)
+		list, err := w.Store.ListDeliveries(w.t.Context(), p.Library, wire.ClientID{}, delivery.Cursor{}, 10_000)
+		all = append(all, Must(list, err)(w.t)...)
 	}
 	return all
 }

@@ -27,7 +27,8 @@ type ConnectionQuery struct {
 	AccountHandle string
 }
 
-func (q ConnectionQuery) sampleQuery() SampleQuery {
+// SampleQuery is what the address asks for of sources that can be connected with sample data.
+func (q ConnectionQuery) SampleQuery() SampleQuery {
 	return SampleQuery{Set: q.Sample, OnlySamples: q.OnlySamples, Scope: q.Scope}
 }
 
@@ -96,7 +97,7 @@ func (c *Connections) ConnectionStep(
 // source to collect from. Where there is none at all, it does not.
 func (c *Connections) AsksForSource(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
 	if samples, ok := c.samplesFor(r, q); ok {
-		return samples.HasSampleSources(q.sampleQuery())
+		return samples.HasSampleSources(q.SampleQuery())
 	}
 	if !q.Push || r.Client.Contract.Access != library.Write {
 		return false, nil

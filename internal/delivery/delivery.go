@@ -95,10 +95,10 @@ type DeliveryStore interface {
 	// GetDelivery returns ErrNotFound for a delivery of another library.
 	GetDelivery(ctx context.Context, id library.ID, delivery library.DeliveryID) (Delivery, error)
 	// ListDeliveries lists up to limit of a library's deliveries, newest first, that were made
-	// before the cursor; the zero cursor means from the newest. An empty application means all.
+	// before the cursor; the zero cursor means from the newest. The zero client means all.
 	// Payload and Answer are left out.
 	ListDeliveries(
-		ctx context.Context, id library.ID, application wire.ApplicationID, before Cursor, limit int,
+		ctx context.Context, id library.ID, client wire.ClientID, before Cursor, limit int,
 	) ([]Delivery, error)
 	// CountWaiting counts a library's deliveries that are not final.
 	CountWaiting(ctx context.Context, id library.ID) (int, error)

@@ -59,7 +59,7 @@ func (c *Connections) FindSample(r *library.PendingRequest, q ConnectionQuery) (
 	if !ok || q.Source == 0 {
 		return Source{}, fmt.Errorf("the request asks for no sample data: %w", library.ErrNotFound)
 	}
-	source, err := samples.SampleSource(q.Source, q.sampleQuery())
+	source, err := samples.SampleSource(q.Source, q.SampleQuery())
 	if err != nil {
 		return Source{}, fmt.Errorf("find sample data: %w", err)
 	}

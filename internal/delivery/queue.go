@@ -212,38 +212,21 @@ func isOf(d Delivery, c library.Client) bool {
 	return d.Application == c.Application.ID && d.Contract == c.Contract.ID
 }
 
-const (
-	// deliveryPage is how many deliveries List returns.
-	deliveryPage = 100
-	// maxDeliveryPages is how many pages List reads for that, of which other contracts may have most.
-	maxDeliveryPages = 20
-)
+// deliveryPage is how many deliveries List returns.
+const deliveryPage = 100
 
 // List lists the newest deliveries of the bearer's contract to the person's providers.
 func (q *Queue) List(ctx context.Context, b *library.Bearer) ([]Delivery, error) {
-	var own []Delivery
-	var before Cursor
-	for range maxDeliveryPages {
-		page, err := q.store.ListDeliveries(ctx, b.Library.ID, b.Client.Application.ID, before, deliveryPage)
-		if err != nil {
-			return nil, fmt.Errorf("list deliveries: %w", err)
-		}
-		for _, d := range page {
-			if isOf(d, b.Client) {
-				own = append(own, d)
-			}
-			before = Cursor{CreatedAt: d.CreatedAt, ID: d.ID}
-		}
-		if len(page) < deliveryPage || len(own) >= deliveryPage {
-			break
-		}
+	list, err := q.store.ListDeliveries(ctx, b.Library.ID, b.Client.ID(), Cursor{}, deliveryPage)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
-	return own[:min(len(own), deliveryPage)], nil
+	return list, nil
 }
 
 // ListForPerson lists up to limit of a person's deliveries after the cursor, newest first.
 func (q *Queue) ListForPerson(ctx context.Context, s *library.SignedIn, before Cursor, limit int) ([]Delivery, error) {
-	list, err := q.store.ListDeliveries(ctx, s.Library.ID, "", before, limit)
+	list, err := q.store.ListDeliveries(ctx, s.Library.ID, wire.ClientID{}, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}

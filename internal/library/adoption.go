@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
@@ -85,14 +86,6 @@ func (g AdoptionGeneration) kinds() []BoundKind {
 	}
 }
 
-// batch is how many rows of a kind are in memory at a time. A file from a source is there with its content.
-func (k BoundKind) batch() int {
-	if k == BoundCollected {
-		return 4
-	}
-	return adoptionBatch
-}
-
 // Adoption records that the rows of an older program have got their bindings.
 type Adoption struct {
 	Generation AdoptionGeneration
@@ -116,8 +109,11 @@ type AdoptionStore interface {
 	AddAdoption(ctx context.Context, a Adoption) error
 	// ListUnbound lists up to limit rows of a kind without a binding, those after the given one in
 	// the order of the store. The zero value is before all. A grant that does not say what it covers
-	// covers what its contract allows.
+	// covers what its contract allows. Files from sources are listed with a binding, too, and all without Parts.
 	ListUnbound(ctx context.Context, kind BoundKind, after Unbound, limit int) ([]Unbound, error)
+	// GetCollectedParts returns the parts of the binding of a file from a source, for which it reads the content. It
+	// returns ErrNotFound if the file is gone.
+	GetCollectedParts(ctx context.Context, id wire.FileName) ([][]byte, error)
 	// Bind gives rows their bindings: those that have none, and those whose binding is still the one
 	// that ListOfOlderKey has returned. Rows that are gone or have changed are no error.
 	Bind(ctx context.Context, rows []Unbound) error
@@ -245,7 +241,7 @@ func (i *Integrity) hasAdopted(ctx context.Context, store AdoptionStore, g Adopt
 func (i *Integrity) adopt(ctx context.Context, store AdoptionStore, kind BoundKind) error {
 	after := Unbound{Kind: kind}
 	for {
-		rows, err := store.ListUnbound(ctx, kind, after, kind.batch())
+		rows, err := store.ListUnbound(ctx, kind, after, adoptionBatch)
 		if err != nil {
 			return err
 		}
@@ -254,15 +250,36 @@ func (i *Integrity) adopt(ctx context.Context, store AdoptionStore, kind BoundKi
 			if i.ring.Knows(row.Previous) {
 				continue // a file from a source had a binding before there was this generation
 			}
+			there, err := loadParts(ctx, store, &row)
+			if err != nil {
+				return err
+			}
+			if !there {
+				continue
+			}
 			row.Binding = append(row.Own, i.bindRow(row)...)
 			unbound = append(unbound, row)
 		}
 		if err := store.Bind(ctx, unbound); err != nil {
 			return err
 		}
-		if len(rows) < kind.batch() {
+		if len(rows) < adoptionBatch {
 			return nil
 		}
 		after = rows[len(rows)-1]
 	}
+}
+
+// loadParts reads the parts of the binding of a row that is listed without: a file from a source, one content at a
+// time. It reports false for one that is gone.
+func loadParts(ctx context.Context, store AdoptionStore, row *Unbound) (bool, error) {
+	if row.Kind != BoundCollected {
+		return true, nil
+	}
+	parts, err := store.GetCollectedParts(ctx, wire.FileName(row.ID))
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	row.Parts = parts
+	return err == nil, err
 }

@@ -62,9 +62,6 @@ type Answer struct {
 	Outcome Outcome
 	// By is the login of the browser that answered; empty if nobody was signed in.
 	By LoginID
-	// Sources is what the choice of a source was narrowed to. It is stored with the session of the request, if the
-	// answer gives that a grant.
-	Sources SourcesScope
 }
 
 // Outcome is what a request was answered with: one of these, or the [CallbackCode] of a refusal.
@@ -305,8 +302,6 @@ type PendingRequest struct {
 	Client Client
 	// GrantUntil is when the grant would end.
 	GrantUntil time.Time
-	// Sources is what the browser's address narrows the choice of a source to.
-	Sources SourcesScope
 
 	issuer         string // see ConsentConfig
 	olderCallbacks bool   // see ConsentConfig

@@ -144,15 +144,11 @@ func (c *Collector) Grant(ctx context.Context, id GrantID) (CollectGrant, error)
 	if err != nil {
 		return CollectGrant{}, fmt.Errorf("get client of grant: %w", err)
 	}
-	owner, err := c.consents.store.GetLibrary(ctx, grant.Library)
+	if !client.Active(c.consents.now()) {
+		return CollectGrant{}, fmt.Errorf("contract of grant %s is disabled or has expired: %w", id, ErrNotFound)
+	}
+	owner, err := c.consents.libraryOfGrant(ctx, grant, client.Contract)
 	if err != nil {
-		return CollectGrant{}, fmt.Errorf("get library of grant: %w", err)
-	}
-	standing := GrantWithClient{grant, client}.Standing(c.consents.now())
-	if owner.Shut() || standing != GrantCounts || grant.wasRevoked() {
-		return CollectGrant{}, fmt.Errorf("grant %s does not count: %w", id, ErrNotFound)
-	}
-	if err := c.consents.integrity.verifyGrant(ctx, grant); err != nil {
 		return CollectGrant{}, err
 	}
 	// Nobody presents a secret here that the library's public key is bound to.

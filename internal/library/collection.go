@@ -12,7 +12,7 @@ import (
 // portability report still says so.
 type Collection struct {
 	Account wire.AccountID
-	// At is when the fetch was asked for.
+	// At is when the fetch was added. Who asks while one waits or runs adds none.
 	At time.Time
 	// Provider is the name of the source at that time.
 	Provider string
@@ -32,13 +32,13 @@ type CollectionCursor struct {
 	ObjectType int
 }
 
-// Period is a time with both its ends; zero for no limit.
-type Period struct{ From, To time.Time }
+// ReportPeriod is the time that a report is about, with both its ends; zero for no limit.
+type ReportPeriod struct{ From, To time.Time }
 
 // Report is a list of what was collected for an application when: the portability report.
 type Report struct {
 	CreatedAt time.Time
-	Period    Period
+	Period    ReportPeriod
 
 	store       FileStore
 	library     ID
@@ -48,7 +48,7 @@ type Report struct {
 
 // NewReport returns the report of what was collected in a period for the bearer's application, as far as the bearer's
 // contract may read it. It refuses a contract that may not read with RefusedAccess.
-func (f *Files) NewReport(b *Bearer, p Period) (*Report, error) {
+func (f *Files) NewReport(b *Bearer, p ReportPeriod) (*Report, error) {
 	if err := b.Require(Read); err != nil {
 		return nil, err
 	}

@@ -116,8 +116,6 @@ type Approval struct {
 	Connection wire.AccountID
 	// Storage is the storage that the application has made for the library; empty if it has made none.
 	Storage StorageID
-	// Sources is what the choice of a source was narrowed to.
-	Sources SourcesScope
 	// Grant is the grant to add. If the contract has an active grant, no grant is added: the active
 	// one gets the ExpiresAt of this one.
 	Grant Grant
@@ -189,7 +187,7 @@ func (c *Consents) Allow(
 	now := c.now()
 	code := s.authCode(r)
 	approval := Approval{
-		Request: r.Hash, At: now, By: s.Login.ID, Storage: shown.Storage, Sources: r.Sources,
+		Request: r.Hash, At: now, By: s.Login.ID, Storage: shown.Storage,
 		Grant: Grant{ID: GrantID(wire.RandomAlphanumeric(32)), Library: s.Library.ID,
 			Application: r.Client.Application.ID, Contract: r.Client.Contract.ID, CreatedAt: now,
 			ExpiresAt: r.GrantUntil, Access: r.Client.Contract.Access, Allowed: r.Client.Contract.Allowed()},
@@ -324,7 +322,7 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 	if err != nil {
 		return "", err
 	}
-	answer := Answer{Outcome: Completed, By: s.Login.ID, Sources: r.Sources}
+	answer := Answer{Outcome: Completed, By: s.Login.ID}
 	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), answer, grant, forSession); err != nil {
 		return "", fmt.Errorf("close request: %w", c.integrity.RecordTampering(ctx, err))
 	}

@@ -53,6 +53,26 @@ func (g Grant) Covers(c Contract) bool {
 // Active reports whether the grant is in force at now.
 func (g Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 
+// libraryOfGrant returns the library of a grant that is used without a token. It returns ErrNotFound if the grant is
+// not in force or does not cover the contract, or if the library is shut or deleted, and a [*TamperedError] if the
+// grant is not what this server has stored.
+func (c *Consents) libraryOfGrant(ctx context.Context, g Grant, k Contract) (Library, error) {
+	if g.wasRevoked() || !g.Active(c.now()) || !g.Covers(k) {
+		return Library{}, fmt.Errorf("grant %s is not in force: %w", g.ID, ErrNotFound)
+	}
+	if err := c.integrity.verifyGrant(ctx, g); err != nil {
+		return Library{}, err
+	}
+	owner, err := c.store.GetLibrary(ctx, g.Library)
+	if err != nil {
+		return Library{}, fmt.Errorf("get library of grant: %w", err)
+	}
+	if owner.Shut() {
+		return Library{}, fmt.Errorf("library %s is shut: %w", owner.ID, ErrNotFound)
+	}
+	return owner, nil
+}
+
 // GrantStore stores grants.
 type GrantStore interface {
 	GetGrant(ctx context.Context, id GrantID) (Grant, error)

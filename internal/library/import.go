@@ -91,7 +91,7 @@ func (f *Files) Import(ctx context.Context, s *SignedIn, i ImportedFile, content
 	added, err := f.receive(ctx, personSender{f, s}, file, content, max(i.Size, 0))
 	var full *QuotaError
 	if errors.As(err, &full) {
-		f.quotas.full.put(s.Library.ID, fullLibrary{full.Used, now}, now)
+		f.quotas.noteFull(s.Library.ID, full)
 	}
 	return added, err
 }
@@ -110,8 +110,9 @@ func (p personSender) reserve(ctx context.Context, size, reserve int64) (*roomRe
 
 func (personSender) begin(context.Context) error { return nil }
 
+func (personSender) event() Event { return Event{Kind: EventFileImported} }
+
 func (p personSender) add(ctx context.Context, n NewFile) error {
-	n.Event.Kind = EventFileImported
 	if err := p.files.store.AddImported(ctx, n, p.in.Login.ID); err != nil {
 		return fmt.Errorf("add file of the person: %w", err)
 	}

@@ -88,12 +88,14 @@ func (a applicationSender) begin(ctx context.Context) error {
 	return a.files.clients.UseNonce(ctx, a.request)
 }
 
+func (a applicationSender) event() Event {
+	e := Event{Kind: EventFileAdded, Details: a.Client.EventDetails()}
+	e.Details.Grant = a.Grant.ID
+	return e
+}
+
 func (a applicationSender) add(ctx context.Context, n NewFile) error {
-	found := n.Event.Details
 	n.Grant, n.Token, n.Nonce = a.Grant.ID, a.token.Hash, a.request.unusedNonce()
-	n.Event.Kind, n.Event.Details = EventFileAdded, a.Client.EventDetails()
-	n.Event.Details.Ciphertext, n.Event.Details.Metadata = found.Ciphertext, found.Metadata
-	n.Event.Details.Grant, n.Event.Details.File, n.Event.Details.FileName = a.Grant.ID, found.File, found.FileName
 	err := a.files.store.AddFile(ctx, n)
 	switch {
 	case errors.Is(err, ErrReplayed):

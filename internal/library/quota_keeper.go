@@ -155,7 +155,7 @@ func (k *quotaKeeper) begin(
 // beginChange reserves what a file takes more than its version before. One that takes less is never refused.
 func (k *quotaKeeper) beginChange(ctx context.Context, b *Bearer, more Used) (*roomReservation, error) {
 	r := k.ofApplication(b)
-	r.files, r.reserved = more.Files, more.Bytes
+	r.files, r.reserved = more.Files, max(more.Bytes, 0) // nothing gives room before it is stored
 	if more.Files == 0 {
 		for _, q := range []*Quota{&r.libraryQuota, &r.applicationQuota, &r.contractQuota} {
 			if q.Files = 0; more.Bytes <= 0 {
@@ -367,6 +367,12 @@ func (r *roomReservation) end(added bool, size int64) {
 	}
 }
 
+// noteFull remembers that a quota of a library has refused a file.
+func (k *quotaKeeper) noteFull(id ID, full *QuotaError) {
+	now := k.now()
+	k.full.put(id, fullLibrary{full.Used, now}, now)
+}
+
 // refused records that a quota has refused a push: at most a line a minute in the log, and a line a day in the person's
 // activity.
 func (k *quotaKeeper) refused(ctx context.Context, b *Bearer, full *QuotaError) {
@@ -374,7 +380,7 @@ func (k *quotaKeeper) refused(ctx context.Context, b *Bearer, full *QuotaError) 
 	subject := string(b.Library.ID)
 	switch full.Kind {
 	case LibraryQuota:
-		k.full.put(b.Library.ID, fullLibrary{full.Used, now}, now)
+		k.noteFull(b.Library.ID, full)
 	case ApplicationQuota:
 		subject = string(b.Client.Application.ID)
 	case ContractQuota:

@@ -147,6 +147,32 @@ func TestAttackApplicationQuota(t *testing.T) {
 	})
 }
 
+// TestReserveSmallerVersion: a newer version of a fetched file that is smaller than the one before is never refused,
+// and gives no room while it is fetched: it may fail.
+func TestReserveSmallerVersion(t *testing.T) {
+	t.Parallel()
+	quotas := library.QuotaConfig{Contract: library.Quota{Bytes: 100}}
+	withQuotas(t, quotas, func(t *testing.T, w *carreltest.World) {
+		g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Write))
+		must(g.Pushes("all", make([]byte, 100)))(t)
+		b := must(g.Bearer())(t)
+		collector := library.NewCollector(w.Files, w.Consents)
+		file := library.File{Application: b.Client.Application.ID, Contract: b.Client.Contract.ID, Size: 20}
+		before := file
+		before.Size = 80
+		of := library.CollectGrant{Grant: b.Grant, Client: b.Client, Library: b.Library}
+		end, err := collector.Reserve(t.Context(), of, &library.CollectedFile{File: file, Before: before})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.Pushes("meanwhile", make([]byte, 60))
+		wantFull(t, "while the smaller version is fetched", err, library.ContractQuota)
+		end(false)
+		_, err = g.Pushes("afterwards", make([]byte, 60))
+		wantFull(t, "after it has failed", err, library.ContractQuota)
+	})
+}
+
 // A generator is content without end that counts what is read.
 type generator struct{ read int64 }
 

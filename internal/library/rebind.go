@@ -11,7 +11,7 @@ type RebindStore interface {
 	AdoptionStore
 	ChainStore
 	// ListOfOlderKey returns up to limit rows of a kind whose binding was made with another master
-	// key than the one of the id, with that binding, after the given one.
+	// key than the one of the id, with that binding, after the given one; files from sources without Parts.
 	ListOfOlderKey(ctx context.Context, kind BoundKind, key []byte, after Unbound, limit int) ([]Unbound, error)
 	// ListCheckpointsOfOlderKey does the same for checkpoints.
 	ListCheckpointsOfOlderKey(
@@ -70,14 +70,18 @@ func (i *Integrity) rebindGeneration(ctx context.Context, store RebindStore, g A
 func (i *Integrity) rebind(ctx context.Context, store RebindStore, kind BoundKind) error {
 	after := Unbound{Kind: kind}
 	for {
-		rows, err := store.ListOfOlderKey(ctx, kind, i.ring.NewestID(), after, kind.batch())
+		rows, err := store.ListOfOlderKey(ctx, kind, i.ring.NewestID(), after, adoptionBatch)
 		if err != nil {
 			return err
 		}
 		var genuine []Unbound
 		for _, row := range rows {
+			there, err := loadParts(ctx, store, &row)
+			if err != nil {
+				return err
+			}
 			own, server := splitBinding(row.Binding)
-			if i.ring.VerifyMAC(server, row.purpose(), row.parts()...) {
+			if there && i.ring.VerifyMAC(server, row.purpose(), row.parts()...) {
 				row.Binding = append(own, i.bindRow(row)...)
 				genuine = append(genuine, row)
 			}
@@ -85,7 +89,7 @@ func (i *Integrity) rebind(ctx context.Context, store RebindStore, kind BoundKin
 		if err := store.Bind(ctx, genuine); err != nil {
 			return err
 		}
-		if len(rows) < kind.batch() {
+		if len(rows) < adoptionBatch {
 			return nil
 		}
 		after = rows[len(rows)-1]

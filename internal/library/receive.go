@@ -19,7 +19,9 @@ type sender interface {
 	reserve(ctx context.Context, size, reserve int64) (*roomReservation, error)
 	// begin is called before a large content is read.
 	begin(ctx context.Context) error
-	// add adds the file. Its event has the file and its hashes in the details, and no kind yet.
+	// event returns the event of a file that is added, without the file.
+	event() Event
+	// add adds the file.
 	add(ctx context.Context, a NewFile) error
 }
 
@@ -137,10 +139,11 @@ func (f *Files) add(
 	if content.Key, err = key.SealTo(from.owner().PublicKey, content.Format.binding(file)); err != nil {
 		return File{}, fmt.Errorf("seal key of file: %w", err)
 	}
-	details := EventDetails{Ciphertext: hex.EncodeToString(ciphertext), Metadata: hex.EncodeToString(hash[:]),
-		File: file.ID, FileName: file.Name()}
-	err = from.add(ctx, NewFile{File: file, Content: content, Quota: f.config.Quotas.Library,
-		Event: Event{Library: file.Library, At: file.CreatedAt, Details: details}})
+	event := from.event()
+	event.Library, event.At = file.Library, file.CreatedAt
+	event.Details.File, event.Details.FileName = file.ID, file.Name()
+	event.Details.Ciphertext, event.Details.Metadata = hex.EncodeToString(ciphertext), hex.EncodeToString(hash[:])
+	err = from.add(ctx, NewFile{File: file, Content: content, Quota: f.config.Quotas.Library, Event: event})
 	if err != nil {
 		return File{}, err
 	}

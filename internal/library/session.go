@@ -21,11 +21,8 @@ type Session struct {
 	// private key is sealed to it. It is empty for a write contract.
 	PublicKey seal.PublicKey
 	// Seal is the library's private key, sealed for the session's secret.
-	Seal    seal.Sealed
-	Options wire.SessionOptions
-	// Sources is to which sources the person's choice was narrowed when they agreed. It is empty for a session without
-	// an authorization request.
-	Sources   SourcesScope
+	Seal      seal.Sealed
+	Options   wire.SessionOptions
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	// UnsignedKey is the SHA-256 of the contract's key, in PEM, for which the session may be read without a signature;
@@ -123,6 +120,8 @@ type ReadSession struct {
 	Bearer  *Bearer
 	Session Session
 	secret  seal.Secret
+	// key is the library's private key; nil until a call needs it.
+	key *seal.PrivateKey
 	// imported is the account that files of the person's own are of; empty until one is read.
 	imported wire.AccountID
 }
@@ -144,11 +143,15 @@ func (c *Consents) FindReadSession(ctx context.Context, b *Bearer, key string) (
 	return &ReadSession{Bearer: b, Session: session, secret: secret}, nil
 }
 
-// libraryKey returns the library's private key.
+// libraryKey returns the library's private key. It opens the seal once.
 func (r *ReadSession) libraryKey(ctx context.Context) (seal.PrivateKey, error) {
+	if r.key != nil {
+		return *r.key, nil
+	}
 	k, err := r.Bearer.integrity.open(ctx, r.secret, r.Session.Seal, r.Bearer.Library)
 	if err != nil {
 		return seal.PrivateKey{}, fmt.Errorf("open session: %w", err)
 	}
+	r.key = &k
 	return k, nil
 }

@@ -6,6 +6,3 @@ type SourcesScope struct {
 	DataTypes        []string `json:"dataType,omitempty"`
 	OrganizationType string   `json:"organizationType,omitempty"`
 }
-
-// IsEmpty reports whether the scope allows all sources.
-func (s SourcesScope) IsEmpty() bool { return len(s.DataTypes) == 0 && s.OrganizationType == "" }

@@ -70,19 +70,12 @@ func (c *Consents) sessionBearer(ctx context.Context, session Session) (*Bearer,
 	if err != nil {
 		return nil, fmt.Errorf("get grant of session: %w", err)
 	}
-	if grant.Contract != client.Contract.ID || grant.Access != Read || grant.wasRevoked() || !grant.Active(c.now()) ||
-		!grant.Covers(client.Contract) {
-		return nil, fmt.Errorf("grant %s of the session is not in force: %w", grant.ID, ErrNotFound)
+	if grant.Access != Read {
+		return nil, fmt.Errorf("grant %s of the session does not read: %w", grant.ID, ErrNotFound)
 	}
-	if err := c.integrity.verifyGrant(ctx, grant); err != nil {
-		return nil, err
-	}
-	owner, err := c.store.GetLibrary(ctx, grant.Library)
+	owner, err := c.libraryOfGrant(ctx, grant, client.Contract)
 	if err != nil {
-		return nil, fmt.Errorf("get library of session: %w", err)
-	}
-	if owner.Shut() {
-		return nil, fmt.Errorf("library %s is shut: %w", owner.ID, ErrNotFound)
+		return nil, err
 	}
 	request := &SignedRequest{Client: client, Older: true, key: public, nonceUsed: true}
 	return &Bearer{Client: client, Grant: grant, Library: owner, request: request, integrity: c.integrity}, nil

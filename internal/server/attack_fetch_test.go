@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/seal"
+	"github.com/carrelhq/carrel/internal/store"
 )
 
 // connectsSample connects sample data for a grant's contract, without fetching it yet.
@@ -134,5 +137,60 @@ func TestAttackFetchedFile(t *testing.T) {
 		if _, _, err := g.ReadsFile(session, wire.FileName(two)); err == nil {
 			t.Error("a file without its row opens")
 		}
+	})
+}
+
+// contentReads is a store that remembers which fetched files an adoption reads.
+type contentReads struct {
+	*store.DB
+	ids []string
+}
+
+func (c *contentReads) GetCollectedParts(ctx context.Context, id wire.FileName) ([][]byte, error) {
+	c.ids = append(c.ids, string(id))
+	return c.DB.GetCollectedParts(ctx, id)
+}
+
+// TestAdoptionReadsFewContents: an adoption reads the contents of those fetched files alone that it binds.
+func TestAdoptionReadsFewContents(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		anna := k.Person()
+		g := anna.Allows(k.Application().Contract(library.Read, mappedScope))
+		account := connectsSample(t, anna, g)
+		b := carreltest.Must(g.Bearer())(t)
+		if err := k.Fetches.Request(t.Context(), b.Grant, wire.SessionOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if state := fetched(t, k, account.ID); state != wire.StateCompleted {
+			t.Fatalf("the fetch ended as %s", state)
+		}
+		session := carreltest.Must(g.StartsSession(wire.SessionOptions{}))(t)
+		var one, two string
+		k.reads(&one, `SELECT MIN(file_id) FROM collected_files`)
+		k.reads(&two, `SELECT MAX(file_id) FROM collected_files`)
+		reads := func(want bool) {
+			t.Helper()
+			for _, id := range []string{one, two} {
+				_, _, err := g.ReadsFile(session, wire.FileName(id))
+				if (err == nil) != (want || id == two) {
+					t.Errorf("%s: %v", id, err)
+				}
+			}
+		}
+		k.changes(`UPDATE collected_files SET binding = substr(binding, 1, 0) WHERE file_id = $1`, one)
+		reads(false)
+		k.changes(`DELETE FROM adoptions WHERE id = 3`)
+		if err := seal.RemoveAdoptions(k.config.Keyring); err != nil {
+			t.Fatal(err)
+		}
+		db := &contentReads{DB: k.OpensStore()}
+		if err := k.OpensIntegrity(db.DB).Adopt(t.Context(), db, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(db.ids, []string{one}) {
+			t.Errorf("the adoption reads %q of %d files", db.ids, k.count(`SELECT COUNT(*) FROM collected_files`))
+		}
+		reads(true)
 	})
 }

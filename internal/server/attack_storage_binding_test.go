@@ -235,6 +235,74 @@ func TestAttackStoragePutBack(t *testing.T) {
 	})
 }
 
+// TestAttackStorageWashed: the keeper puts back an earlier version of a file, and gives another file a version and a
+// size that hide it as soon as that file is replaced or deleted. The application gets an error, the person's activity
+// says so, and the check finds the tampering before and afterwards.
+func TestAttackStorageWashed(t *testing.T) {
+	t.Parallel()
+	withKeeper(t, func(t *testing.T, k *keeper) {
+		contract := k.Application().Contract(library.Write)
+		other := carreltest.PathOf("folder", "b")
+		deletes := func(p storage.Path) func(keptFile) error {
+			return func(v keptFile) error {
+				s := carreltest.Must(contract.OpensStorage(v.id))(t)
+				return k.Storages.Delete(t.Context(), s, contract.Client, p)
+			}
+		}
+		for name, write := range map[string]func(keptFile) error{
+			"the other is replaced": func(v keptFile) error {
+				_, err := contract.Uploads(v.id, other, []byte("another b"))
+				return err
+			},
+			"the other is deleted":  deletes(other),
+			"its folder is deleted": deletes(carreltest.PathOf("folder")),
+			"all is deleted":        deletes(storage.Root),
+		} {
+			v := keepsTwo(t, k.World, contract, "short")
+			carreltest.Must(contract.Uploads(v.id, other, []byte("the other")))(t)
+			for _, query := range []string{
+				`CREATE TABLE kept_files AS SELECT * FROM storage_files WHERE id = $1`,
+				`CREATE TABLE kept_contents AS SELECT * FROM storage_contents WHERE file_id = $1`,
+			} {
+				carreltest.Must(k.db.ExecContext(t.Context(), query, v.file))(t)
+			}
+			newer := carreltest.Must(contract.Uploads(v.id, carreltest.PathOf("a"), []byte("newer, and longer")))(t)
+			for _, column := range []string{"version", "size"} {
+				k.changes(`UPDATE storage_files SET `+column+` = `+column+`
+					+ (SELECT n.`+column+` FROM storage_files n WHERE n.id = $1)
+					- (SELECT o.`+column+` FROM kept_files o)
+					WHERE storage_id = $2 AND folder <> (SELECT o.folder FROM kept_files o)`, newer.ID, string(v.id))
+			}
+			k.changes(`DELETE FROM storage_files WHERE id = $1`, newer.ID)
+			k.changes(`DELETE FROM storage_contents WHERE file_id = $1`, newer.ID)
+			k.changes(`INSERT INTO storage_files SELECT * FROM kept_files`)
+			k.changes(`INSERT INTO storage_contents SELECT * FROM kept_contents`)
+			for _, table := range []string{"kept_files", "kept_contents"} {
+				carreltest.Must(k.db.ExecContext(t.Context(), `DROP TABLE `+table))(t)
+			}
+			finds := func(when string) {
+				t.Helper()
+				if _, lines := k.checks(false); !strings.Contains(strings.Join(lines, "\n"), string(v.id)) {
+					t.Errorf("%s: %s the check says %q", name, when, lines)
+				}
+			}
+			finds("before,")
+			if err := write(v); !isTampered(err) {
+				t.Errorf("%s: %v", name, err)
+			}
+			finds("afterwards,")
+			if strings.Count(v.person.Activity(), "library.tampered") != 1 {
+				t.Errorf("%s: the activity is %s", name, v.person.Activity())
+			}
+			v.person.SignsIn()
+			if err := k.Storages.DeleteForPerson(t.Context(), v.person.SignedIn(),
+				contract.Client.Application); err != nil {
+				t.Errorf("%s: the person deletes it: %v", name, err)
+			}
+		}
+	})
+}
+
 // TestStorageOfOlderProgram: storages and fetched files that a program without their bindings has stored work after the
 // first start of this one, which binds them once.
 func TestStorageOfOlderProgram(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 // A storage and each of its files have a MAC under the master keyring, so that whoever keeps the database cannot give a
 // storage to another person, nor pass off one file as another. The files of a storage are numbered, and its own MAC
 // covers the sum of the numbers of those that are there: an earlier file that is put back in place of a newer one, or a
-// file that is taken away, shows in a check.
+// file that is taken away, shows in a check. So a file that is not what was stored is neither replaced nor deleted, but
+// with the whole storage: its number and its size would be taken from what the storage holds, and could hide another.
 
 // Parts are the parts of the binding of a storage.
 func (s Storage) Parts() [][]byte {
@@ -40,6 +41,12 @@ func (s Storage) Tampered() error {
 	return &library.TamperedError{Library: s.Library, What: "storage " + string(s.ID) + " is not what was stored"}
 }
 
+// TamperedFile returns the error of a file of the storage that is not what this server has put there.
+func (s Storage) TamperedFile(file string) *library.TamperedError {
+	return &library.TamperedError{Library: s.Library,
+		What: fmt.Sprintf("file %s of storage %s is not what was stored", file, s.ID)}
+}
+
 // verify returns a [*library.TamperedError] unless a storage is what this server has stored.
 func (s *Storages) verify(ctx context.Context, of Storage) error {
 	if s.integrity.IsRowBound(of.Binding, library.BoundStorage, of.Parts()...) {
@@ -53,6 +60,5 @@ func (s *Storages) verifyFile(ctx context.Context, of Storage, f File) error {
 	if f.Storage == of.ID && s.integrity.IsRowBound(f.Binding, library.BoundStorageFile, f.Parts()...) {
 		return nil
 	}
-	return s.integrity.RecordTampering(ctx, &library.TamperedError{Library: of.Library,
-		What: fmt.Sprintf("file %s of storage %s is not what was stored", f.ID, of.ID)})
+	return s.integrity.RecordTampering(ctx, of.TamperedFile(f.ID))
 }

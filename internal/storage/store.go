@@ -27,6 +27,9 @@ type StorageStore interface {
 	FindStorage(ctx context.Context, id library.ID, application wire.ApplicationID) (Storage, error)
 	// ListStorages lists the storages of a library, in the order of their applications.
 	ListStorages(ctx context.Context, id library.ID) ([]Storage, error)
+	// SumStorages returns how many storages an application has, with those that no person has allowed, and what they
+	// hold. It reads all storages, so it is for operators.
+	SumStorages(ctx context.Context, application wire.ApplicationID) (Usage, error)
 	// DeleteStorage deletes the storage of a library at an application, with its files, and adds the event. It returns
 	// ErrNotFound, and adds no event, if there is none.
 	DeleteStorage(ctx context.Context, id library.ID, application wire.ApplicationID, e library.Event) error
@@ -35,8 +38,16 @@ type StorageStore interface {
 	DeleteExpiredStorages(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
+// Usage is what the storages of an application hold.
+type Usage struct {
+	Storages int64
+	library.Used
+}
+
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method
-// that deletes a file whose content is large, or replaces it, adds the content to the removals.
+// that deletes a file whose content is large, or replaces it, adds the content to the removals. One that deletes a file
+// or replaces it returns a [*library.TamperedError], and changes nothing, unless the file has the binding that
+// PutStorageFile made.
 type FileStore interface {
 	// PutStorageFile adds a file, in place of the one that has the same path, and counts it. It returns a
 	// [*library.QuotaError] if it does not fit, and ErrNotFound if the storage is gone, has expired, or is of a library

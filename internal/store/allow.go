@@ -40,7 +40,7 @@ func (db *DB) Allow(
 		if err := addCodeOf(ctx, q, approval.Code, grant.ID); err != nil {
 			return err
 		}
-		if err := giveSessionGrant(ctx, q, request, grant.ID, approval.SessionSeal, approval.Sources); err != nil {
+		if err := giveSessionGrant(ctx, q, request, grant.ID, approval.SessionSeal); err != nil {
 			return err
 		}
 		event := allowedEvent(approval.Event, grant.ID, renewed)
@@ -83,21 +83,14 @@ func addCodeOf(ctx context.Context, q *query.Queries, code library.AuthCode, gra
 	return addCode(ctx, q, code)
 }
 
-// giveSessionGrant gives a request's session, if it has one, a grant, the seal, and the scope of sources.
+// giveSessionGrant gives a request's session, if it has one, a grant and the seal.
 func giveSessionGrant(
 	ctx context.Context, q *query.Queries, request query.AnswerAuthRequestRow, grant library.GrantID, s seal.Sealed,
-	scope library.SourcesScope,
 ) error {
 	if request.SessionHash == (seal.Hash{}) {
 		return nil
 	}
-	sources, err := encodeSources(scope)
-	if err != nil {
-		return err
-	}
-	return q.GiveSessionGrant(ctx, query.GiveSessionGrantParams{
-		Hash: request.SessionHash, GrantID: grant, Seal: s, Sources: sources,
-	})
+	return q.GiveSessionGrant(ctx, grant, s, request.SessionHash)
 }
 
 // allowConnection gives the account at a provider that the person was asked about to the grant. It

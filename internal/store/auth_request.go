@@ -164,7 +164,7 @@ func (db *DB) CloseAuthRequest(
 		if err := db.closeConnection(ctx, q, h, request.AccountID, grant); err != nil {
 			return err
 		}
-		return giveSessionGrant(ctx, q, request, grant, sessionSeal, a.Sources)
+		return giveSessionGrant(ctx, q, request, grant, sessionSeal)
 	})
 }
 

@@ -263,14 +263,15 @@ func (db *DB) GetDelivery(ctx context.Context, id library.ID, d library.Delivery
 
 // ListDeliveries implements [delivery.DeliveryStore].
 func (db *DB) ListDeliveries(
-	ctx context.Context, id library.ID, of wire.ApplicationID, before delivery.Cursor, limit int,
+	ctx context.Context, id library.ID, of wire.ClientID, before delivery.Cursor, limit int,
 ) ([]delivery.Delivery, error) {
 	const doing = "list deliveries"
 	from := query.ListDeliveriesParams{
 		LibraryID:     id,
 		CreatedAt:     toMillis(before.CreatedAt),
 		ID:            string(before.ID),
-		ApplicationID: of,
+		ApplicationID: of.Application,
+		ContractID:    of.Contract,
 		Lim:           clamp(limit),
 	}
 	if before.CreatedAt.IsZero() && before.ID == "" {

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +58,67 @@ func TestDocumentedStatementsEraseOnPostgres(t *testing.T) {
 	}
 	if n := foundInTables(t, raw, []string{string(kept.ID)}); n != 1 {
 		t.Error("the other library's rows are not in the files: nothing was tested")
+	}
+}
+
+// TestDocumentedStatementsNameAllTables: the statements of docs/operating.md rewrite every table that has something of
+// a person. A new table has to be added to them, or to the list here of those that have nothing.
+func TestDocumentedStatementsNameAllTables(t *testing.T) {
+	withoutPeople := map[string]string{
+		"applications":         "what the operator has registered",
+		"contracts":            "what the operator has registered",
+		"signing_keys":         "the server's",
+		"nonces":               "hashes of an application's calls",
+		"installation":         "the server's",
+		"schema_compatibility": "the programs that may use the database",
+		"goose_db_version":     "the migrations that have run",
+		"adoptions":            "the server's",
+		"servers":              "the servers themselves",
+		"audit_entries":        "what the operator has done, which is kept",
+	}
+	rewritten := map[string]bool{}
+	for statement := range strings.SplitSeq(documentedStatements(t), ";\n") {
+		if names, ok := strings.CutPrefix(statement, "VACUUM (FULL) "); ok {
+			for name := range strings.SplitSeq(names, ", ") {
+				rewritten[name] = true
+			}
+		}
+	}
+	url := testenv.Postgres(t)
+	_, raw := open(t, url), openRaw(t, url)
+	tables, err := raw.Query("SELECT t.table_name, EXISTS (SELECT 1 FROM information_schema.columns c " +
+		"WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.column_name = 'library_id') " +
+		"FROM information_schema.tables t WHERE t.table_schema = current_schema()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tables.Close() }()
+	found := map[string]bool{}
+	for tables.Next() {
+		var name string
+		var ofLibrary bool
+		if err := tables.Scan(&name, &ofLibrary); err != nil {
+			t.Fatal(err)
+		}
+		found[name] = true
+		reason, without := withoutPeople[name]
+		switch {
+		case ofLibrary && without:
+			t.Errorf("%s has a column library_id, and is listed here as %s", name, reason)
+		case rewritten[name] == without:
+			t.Errorf("%s: docs/operating.md rewrites it: %t; listed here as without people: %t", name, rewritten[name],
+				without)
+		}
+	}
+	if err := tables.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]string{slices.Collect(maps.Keys(rewritten)), slices.Collect(maps.Keys(withoutPeople))} {
+		for _, name := range list {
+			if !found[name] {
+				t.Errorf("there is no table %s", name)
+			}
+		}
 	}
 }
 

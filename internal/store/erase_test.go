@@ -80,8 +80,7 @@ func (c *churn) removeOne(ctx context.Context, q *query.Queries) error {
 	c.there = c.there[:len(c.there)-1]
 	c.removed = append(c.removed, gone.seal[:40], gone.seal[len(gone.seal)-40:])
 	if c.numbers.IntN(2) == 0 {
-		without := query.GiveSessionGrantParams{Hash: gone.hash, GrantID: gone.grant}
-		return q.GiveSessionGrant(ctx, without) // the row stays, without its seal
+		return q.GiveSessionGrant(ctx, gone.grant, nil, gone.hash) // the row stays, without its seal
 	}
 	return q.DeleteSessionsOfGrant(ctx, gone.grant)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
@@ -56,6 +57,15 @@ func (db *DB) ListUnbound(
 		return list, wrap(doing, err)
 	}
 	return nil, fmt.Errorf("%s: there is no such kind", doing)
+}
+
+// GetCollectedParts implements [library.AdoptionStore].
+func (db *DB) GetCollectedParts(ctx context.Context, id wire.FileName) ([][]byte, error) {
+	row, err := db.reader.GetBoundCollected(ctx, id)
+	if err != nil {
+		return nil, wrap("get what the binding of a file covers", err)
+	}
+	return library.CollectedParts(toListedFile(row.File), row.Data), nil
 }
 
 func (db *DB) listUnboundGrants(

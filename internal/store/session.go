@@ -55,20 +55,11 @@ func (db *DB) GetSession(ctx context.Context, h seal.Hash) (library.Session, err
 	if err := decode(row.Options, &session.Options); err != nil {
 		return library.Session{}, wrap(doing, err)
 	}
-	if row.Sources != "" {
-		if err := decode(row.Sources, &session.Sources); err != nil {
-			return library.Session{}, wrap(doing, err)
-		}
-	}
 	return session, nil
 }
 
 func sessionParams(session library.Session) (query.AddSessionParams, error) {
 	options, err := encode(session.Options)
-	if err != nil {
-		return query.AddSessionParams{}, err
-	}
-	sources, err := encodeSources(session.Sources)
 	return query.AddSessionParams{
 		Hash:          session.Hash,
 		ApplicationID: session.Client.Application,
@@ -79,15 +70,6 @@ func sessionParams(session library.Session) (query.AddSessionParams, error) {
 		Options:       options,
 		CreatedAt:     toMillis(session.CreatedAt),
 		ExpiresAt:     toMillis(session.ExpiresAt),
-		Sources:       sources,
 		UnsignedKey:   session.UnsignedKey,
 	}, err
-}
-
-// encodeSources returns the column of a scope of sources; empty for one that names nothing.
-func encodeSources(s library.SourcesScope) (string, error) {
-	if s.IsEmpty() {
-		return "", nil
-	}
-	return encode(s)
 }

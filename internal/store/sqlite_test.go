@@ -54,6 +54,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		"listUsageFaults":       true, // for a check; what it scans are the rows of one library, found by an index
 		"listUngranted":         true, // once an hour, all accounts
 		"listAuditEntries":      true, // the newest of them, by an index
+		"sumStorages":           true, // when an operator looks at an application
 		"countGrants":           true} // when an operator changes what a contract allows
 	// These change every row, after the master keyring was lost.
 	whole := map[string]bool{"unbindLibraries": true, "unbindTokens": true, "unbindAuthCodes": true,
@@ -69,11 +70,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		t.Fatalf("found only %d queries", len(queries))
 	}
 	for name, query := range queries {
-		var arguments []any
-		for strings.Contains(query, "$"+strconv.Itoa(len(arguments)+1)) {
-			arguments = append(arguments, nil)
-		}
-		for _, step := range planOf(t, db, name, query, arguments) {
+		for _, step := range planOf(t, db, name, query) {
 			full := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "CONSTANT ROW")
 			sorted := strings.Contains(step, "TEMP B-TREE") && (strings.Contains(name, "Files") || inOrder[name])
 			if (full || sorted) && !few[name] && !whole[name] {
@@ -95,7 +92,7 @@ func TestPagesBeginAtTheirCursor(t *testing.T) {
 		"listFilesOfApplicationBefore": "files_of_application (library_id=? AND application_id=? AND created_at<?)",
 		"listDeliveries":               "deliveries_of_library (library_id=? AND created_at<?)",
 	} {
-		steps := planOf(t, db, name, queries[name], make([]any, 5))
+		steps := planOf(t, db, name, queries[name])
 		if len(steps) != 1 || !strings.HasSuffix(steps[0], want) {
 			t.Errorf("%s: %q, want %s", name, steps, want)
 		}
@@ -103,8 +100,12 @@ func TestPagesBeginAtTheirCursor(t *testing.T) {
 }
 
 // planOf is how SQLite would run a query, step by step.
-func planOf(t *testing.T, db *DB, name, query string, arguments []any) (steps []string) {
+func planOf(t *testing.T, db *DB, name, query string) (steps []string) {
 	t.Helper()
+	var arguments []any
+	for strings.Contains(query, "$"+strconv.Itoa(len(arguments)+1)) {
+		arguments = append(arguments, nil)
+	}
 	rows, err := db.readPool.Query("EXPLAIN QUERY PLAN "+query, arguments...)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)

@@ -32,6 +32,55 @@ func (db *DB) boundStorage(row query.Storage) (storage.Storage, error) {
 	return s, nil
 }
 
+// boundStorageFile returns the file of a row of the storage, or a [*library.TamperedError]: whoever subtracts another's
+// size and version from those of the storage could hide what somebody else has changed.
+func (db *DB) boundStorageFile(of storage.Storage, row query.StorageFile) (storage.File, error) {
+	if db.binder == nil {
+		return storage.File{}, ErrNoBinder
+	}
+	f := toStorageFile(row)
+	if f.Storage != of.ID || !db.binder.IsRowBound(f.Binding, library.BoundStorageFile, f.Parts()...) {
+		return storage.File{}, of.TamperedFile(f.ID)
+	}
+	return f, nil
+}
+
+// subtractTree subtracts the files of a folder, and of all folders in it, from what a storage holds.
+func (db *DB) subtractTree(ctx context.Context, q *query.Queries, from *storage.Storage, p storage.Path) error {
+	last := query.StorageFile{}
+	for more := true; more; {
+		rows, err := q.ListStorageTree(ctx, query.ListStorageTreeParams{
+			StorageID:   from.ID,
+			Folder:      p.Folder,
+			FolderEnd:   p.End(),
+			AfterFolder: last.Folder,
+			AfterName:   last.Name,
+			Lim:         clamp(storageTreePage),
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			f, err := db.boundStorageFile(*from, row)
+			if err != nil {
+				return err
+			}
+			subtractFile(from, f)
+			last = row
+		}
+		more = len(rows) == storageTreePage
+	}
+	return nil
+}
+
+// subtractFile subtracts a file from what a storage holds.
+func subtractFile(from *storage.Storage, f storage.File) {
+	from.Files, from.Bytes, from.VersionSum = from.Files-1, from.Bytes-f.Size, from.VersionSum-f.Version
+}
+
+// storageTreePage is how many files of a folder are read at a time.
+const storageTreePage = 500
+
 // bindStorage returns the binding of a storage.
 func (db *DB) bindStorage(s storage.Storage) ([]byte, error) {
 	if db.binder == nil {
@@ -80,9 +129,8 @@ func unboundStorageFile(row query.StorageFile) library.Unbound {
 
 // unboundCollected returns a file from a source with the binding that it has.
 func unboundCollected(row query.ListCollectedBindingsRow) library.Unbound {
-	file := toListedFile(row.File)
-	return library.Unbound{Kind: library.BoundCollected, Library: file.Library, ID: string(file.ID),
-		Parts: library.CollectedParts(file, row.Data), Binding: row.Binding, Previous: row.Binding}
+	return library.Unbound{Kind: library.BoundCollected, ID: string(row.FileID), Binding: row.Binding,
+		Previous: row.Binding}
 }
 
 // listUnboundRows lists the rows of a kind that have no binding, and for files from sources also those that have one.

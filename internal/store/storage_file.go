@@ -28,16 +28,19 @@ func (db *DB) PutStorageFile(ctx context.Context, f storage.NewFile, quota libra
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			deleted = 0
-			then.Files++
 		case err != nil:
 			return 0, err
 		default:
-			then.Bytes -= int64(replaced.Size)
-			then.VersionSum -= int64(replaced.Version)
+			file, err := db.boundStorageFile(then, replaced)
+			if err != nil {
+				return 0, err
+			}
+			subtractFile(&then, file)
 			if err := deleteStorageFile(ctx, q, replaced.ID); err != nil {
 				return 0, err
 			}
 		}
+		then.Files++
 		then.Bytes += f.Size
 		if err := checkQuota(ctx, q, then, used, quota); err != nil {
 			return 0, err
@@ -173,15 +176,19 @@ func (db *DB) DeleteStorageFile(ctx context.Context, id storage.ID, p storage.Pa
 		if err != nil {
 			return err
 		}
-		file, err := q.GetStorageFile(ctx, id, p.Folder, p.Name)
+		row, err := q.GetStorageFile(ctx, id, p.Folder, p.Name)
+		if err != nil {
+			return err
+		}
+		file, err := db.boundStorageFile(then, row)
 		if err != nil {
 			return err
 		}
 		if err := deleteStorageFile(ctx, q, file.ID); err != nil {
 			return err
 		}
-		then.Files, then.Bytes = then.Files-1, then.Bytes-int64(file.Size)
-		then.VersionSum, then.ChangedAt = then.VersionSum-int64(file.Version), at
+		subtractFile(&then, file)
+		then.ChangedAt = at
 		return db.updateStorage(ctx, q, then)
 	})
 }
@@ -200,18 +207,17 @@ func (db *DB) DeleteStorageFolder(
 		if err != nil {
 			return err
 		}
-		sum, err := q.SumStorageTree(ctx, id, p.Folder, p.End())
-		if err != nil {
+		files := then.Files
+		if err := db.subtractTree(ctx, q, &then, p); err != nil {
 			return err
 		}
-		if sum.Files == 0 {
+		if then.Files == files {
 			return library.ErrNotFound
 		}
 		if err := deleteTree(ctx, q, id, p); err != nil {
 			return err
 		}
-		then.Files, then.Bytes = then.Files-sum.Files, then.Bytes-int64(sum.Bytes)
-		then.VersionSum, then.ChangedAt = then.VersionSum-int64(sum.VersionSum), at
+		then.ChangedAt = at
 		if err := db.updateStorage(ctx, q, then); err != nil || e.Library == "" {
 			return err
 		}
@@ -239,6 +245,16 @@ func (db *DB) SumStoragesOfNobody(ctx context.Context, of wire.ApplicationID) (l
 		return library.Used{}, wrap("sum storages of nobody", err)
 	}
 	return library.Used{Files: int64(sum.Files), Bytes: int64(sum.Bytes)}, nil
+}
+
+// SumStorages implements [storage.StorageStore].
+func (db *DB) SumStorages(ctx context.Context, of wire.ApplicationID) (storage.Usage, error) {
+	sum, err := db.reader.SumStorages(ctx, of)
+	if err != nil {
+		return storage.Usage{}, wrap("sum storages", err)
+	}
+	used := library.Used{Files: int64(sum.Files), Bytes: int64(sum.Bytes)}
+	return storage.Usage{Storages: sum.Storages, Used: used}, nil
 }
 
 // ListStorageRemovals implements [storage.RemovalStore].

@@ -106,7 +106,7 @@ func testForeignDelivery(t *testing.T, f *fixture) {
 		_, err := f.GetDelivery(ctx, place.library, place.delivery)
 		wantErr(t, "delivery", err, library.ErrNotFound)
 	}
-	same(t, "deliveries", len(value(f.ListDeliveries(ctx, other.ID, "", delivery.Cursor{}, 10))(t)), 0)
+	same(t, "deliveries", len(value(f.ListDeliveries(ctx, other.ID, wire.ClientID{}, delivery.Cursor{}, 10))(t)), 0)
 	same(t, "number", value(f.CountWaiting(ctx, other.ID))(t), 0)
 }
 
@@ -162,8 +162,10 @@ func testForgetAnswers(t *testing.T, f *fixture) {
 
 func testListDeliveries(t *testing.T, f *fixture) {
 	p := f.AnyPerson()
-	g, _, _ := f.Approve(p, f.AnyClient(library.Write))
-	og, _, _ := f.Approve(p, f.AnyClient(library.Write))
+	client := f.AnyClient(library.Write)
+	other := f.AnyContract(client.Application, library.Write)
+	g, _, _ := f.Approve(p, client)
+	og, _, _ := f.Approve(p, other)
 	a, oa := f.account(g, 1), f.account(og, 1)
 	var want, theirs []delivery.Delivery
 	for _, at := range []time.Time{later(time.Millisecond), now} {
@@ -186,12 +188,11 @@ func testListDeliveries(t *testing.T, f *fixture) {
 	sg, sa := f.sender()
 	f.delivery(sg, sa, now)
 	for _, limit := range []int{1, 2, 7, 100} {
-		for application, want := range map[wire.ApplicationID][]delivery.Delivery{"": want,
-			og.Application: theirs} {
+		for client, want := range map[wire.ClientID][]delivery.Delivery{{}: want, other.ID(): theirs} {
 			var got []delivery.Delivery
 			var at delivery.Cursor
 			for {
-				page := value(f.ListDeliveries(ctx, p.ID, application, at, limit))(t)
+				page := value(f.ListDeliveries(ctx, p.ID, client, at, limit))(t)
 				if len(page) > limit {
 					t.Fatalf("a page of %d has %d deliveries", limit, len(page))
 				}
@@ -205,8 +206,13 @@ func testListDeliveries(t *testing.T, f *fixture) {
 			same(t, fmt.Sprintf("deliveries by %d", limit), got, want)
 		}
 	}
-	same(t, "of no application", len(value(f.ListDeliveries(ctx, p.ID, "none", delivery.Cursor{}, 9))(t)), 0)
-	same(t, "limit 0", len(value(f.ListDeliveries(ctx, p.ID, "", delivery.Cursor{}, 0))(t)), 0)
+	for what, of := range map[string]wire.ClientID{
+		"of no contract":           {Application: client.Application.ID, Contract: "none"},
+		"of another application's": {Application: "none", Contract: client.Contract.ID},
+	} {
+		same(t, what, len(value(f.ListDeliveries(ctx, p.ID, of, delivery.Cursor{}, 9))(t)), 0)
+	}
+	same(t, "limit 0", len(value(f.ListDeliveries(ctx, p.ID, wire.ClientID{}, delivery.Cursor{}, 0))(t)), 0)
 }
 
 func testCalledOff(t *testing.T, f *fixture) {

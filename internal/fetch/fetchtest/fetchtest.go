@@ -2,6 +2,7 @@
 package fetchtest
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"PostponeFetch and EndFetch end the lease", testEnd},
 		{"FindCollectedBefore finds a file of an account that has ended", testFindBefore},
 		{"ListCollected finds files by type and time, a page at a time", testList},
+		{"ListUnbound and ListOfOlderKey list files without what their bindings cover", testBindings},
 		{"ListCollections has what each fetch has stored, also if it was fetched again", testCollections},
 		{"ListCollections lists a period, a page at a time, and nobody else's", testListCollections},
 	} {
@@ -337,4 +339,51 @@ func testList(t *testing.T, f *fixture) {
 			t.Errorf("%s: %d files, want %d", what, got[0], got[1])
 		}
 	}
+}
+
+func testBindings(t *testing.T, f *fixture) {
+	g, account, _ := f.requested()
+	f.claim("a")
+	step := fetch.Step{Account: account.ID, Lease: "a", Now: now, Position: "1"}
+	bound := map[string][]byte{} // those of the files
+	var ids []string
+	for _, key := range []string{"one", "two"} {
+		file := newFile(g, account, key, 7, now)
+		file.Binding = append([]byte{1, 'k', 'e', 'y', '1'}, make([]byte, 32)...)
+		must(t, f.StoreItem(ctx, step, file))
+		bound[string(file.File.ID)] = file.Binding
+		ids = append(ids, string(file.File.ID))
+		want := library.CollectedParts(file.File, file.Content.Inline)
+		if got := value(f.GetCollectedParts(ctx, file.File.ID))(t); !reflect.DeepEqual(got, want) {
+			t.Errorf("parts %x, want %x", got, want)
+		}
+	}
+	slices.Sort(ids)
+	for what, list := range map[string]func(after library.Unbound, limit int) ([]library.Unbound, error){
+		"ListUnbound": func(after library.Unbound, limit int) ([]library.Unbound, error) {
+			return f.ListUnbound(ctx, library.BoundCollected, after, limit)
+		},
+		"ListOfOlderKey": func(after library.Unbound, limit int) ([]library.Unbound, error) {
+			return f.ListOfOlderKey(ctx, library.BoundCollected, []byte("key2"), after, limit)
+		},
+	} {
+		var after library.Unbound
+		for _, id := range ids {
+			page := value(list(after, 1))(t)
+			want := library.Unbound{Kind: library.BoundCollected, ID: id, Binding: bound[id], Previous: bound[id]}
+			if len(page) != 1 || !reflect.DeepEqual(page[0], want) {
+				t.Fatalf("%s: %+v, want %+v", what, page, want)
+			}
+			after = page[0]
+		}
+		if rest := value(list(after, 1))(t); len(rest) != 0 {
+			t.Errorf("%s: after the last %+v", what, rest)
+		}
+	}
+	own := value(f.ListOfOlderKey(ctx, library.BoundCollected, []byte("key1"), library.Unbound{}, 9))(t)
+	if len(own) != 0 {
+		t.Errorf("of their own key: %+v", own)
+	}
+	_, err := f.GetCollectedParts(ctx, librarytest.NewFile(g, now).File.ID)
+	wantErr(t, "parts of no file", err, library.ErrNotFound)
 }

@@ -26,7 +26,6 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 		_, err = f.GetSession(Ctx, seal.Hash{})
 		WantErr(t, "session that there is not", err, library.ErrNotFound)
 	})
-	t.Run("keeps the scope of sources", testSources(open))
 	t.Run("answers once", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, c := f.AnyPerson(), f.AnyClient(library.Read)
@@ -93,33 +92,6 @@ func TestRequests(t *testing.T, open func(t *testing.T) Store) {
 		Same(t, "number of events", len(f.Events(p.ID)), 1)
 		Same(t, "grants", len(Value(f.ListGrants(Ctx, p.ID))(t)), 0)
 	})
-}
-
-// testSources tests that a session keeps what the choice of a source was narrowed to.
-func testSources(open func(t *testing.T) Store) func(t *testing.T) {
-	return func(t *testing.T) {
-		f := NewFixture(t, open)
-		p, c := f.AnyPerson(), f.AnyClient(library.Read)
-		scope := library.SourcesScope{DataTypes: []string{"gp-data", "é"}, OrganizationType: "hospital"}
-		l, s := f.AnyRequest(c)
-		Same(t, "before the answer", Value(f.GetSession(Ctx, s.Hash))(t).Sources, library.SourcesScope{})
-		a := NewApproval(p, c, l, Now)
-		a.Sources = scope
-		g, _, err := f.Allow(Ctx, a)
-		Must(t, err)
-		Same(t, "allowed", Value(f.GetSession(Ctx, s.Hash))(t).Sources, scope)
-		l, s = f.AnyRequest(c)
-		answer := library.Answer{Outcome: library.Completed, Sources: scope}
-		Must(t, f.CloseAuthRequest(Ctx, l.Hash, Now, answer, g.ID, nil))
-		Same(t, "completed", Value(f.GetSession(Ctx, s.Hash))(t).Sources, scope)
-		l, s = f.AnyRequest(c)
-		Must(t, f.Deny(Ctx, l.Hash, Now, answer, library.Event{}))
-		Same(t, "denied", Value(f.GetSession(Ctx, s.Hash))(t).Sources, library.SourcesScope{})
-		s = library.Session{Hash: AnyHash(), Client: c.ID(), Grant: g.ID, Sources: scope, CreatedAt: Now,
-			ExpiresAt: Later(time.Hour)}
-		Must(t, f.AddSession(Ctx, s))
-		sameSession(t, Value(f.GetSession(Ctx, s.Hash))(t), s)
-	}
 }
 
 // TestGrants tests the grants of a library.ConsentStore.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/storage"
@@ -106,5 +107,40 @@ func TestStorageBindings(t *testing.T, open func(t *testing.T) Store) {
 		}
 	}
 	same(t, "files", len(value(f.ListAllStorageFiles(ctx, s.ID, storage.File{}, 10))(t)), 2)
+	must(t, f.Store.DeleteStorage(ctx, s.person.ID, s.client.Application.ID, event))
+}
+
+// TestForgedStorageFile tests that a file without the binding that the store has made is neither replaced nor deleted.
+func TestForgedStorageFile(t *testing.T, open func(t *testing.T) Store) {
+	f := newFixture(t, open)
+	s := f.anyOwned()
+	forged := path("folder", "forged")
+	f.put(newFile(s.ID, forged, "1"), newFile(s.ID, path("folder", "other"), "2"), newFile(s.ID, path("other"), "3"))
+	rows := value(f.ListOfOlderKey(ctx, library.BoundStorageFile, []byte("none"), library.Unbound{}, 10))(t)
+	id := value(f.GetStorageFile(ctx, s.ID, forged))(t).ID
+	for _, row := range rows {
+		if row.ID == id {
+			row.Binding = append([]byte{1, 'n', 'o', 'n', 'e'}, row.Binding[5:]...)
+			must(t, f.Bind(ctx, []library.Unbound{row}))
+		}
+	}
+	event := library.Event{Library: s.person.ID, At: now, Kind: library.EventStorageDeletedByApp}
+	before, events := value(f.Store.GetStorage(ctx, s.ID))(t), len(f.Events(s.person.ID))
+	for what, err := range map[string]error{
+		"replace":               f.PutStorageFile(ctx, newFile(s.ID, forged, "4"), library.Quota{}),
+		"delete":                f.DeleteStorageFile(ctx, s.ID, forged, later(time.Hour)),
+		"delete its folder":     f.DeleteStorageFolder(ctx, s.ID, folder("folder"), later(time.Hour), library.Event{}),
+		"delete all with event": f.DeleteStorageFolder(ctx, s.ID, storage.Root, later(time.Hour), event),
+	} {
+		var tampered *library.TamperedError
+		if !errors.As(err, &tampered) || tampered.Library != s.person.ID {
+			t.Errorf("%s: %v, want that it has been tampered with", what, err)
+		}
+	}
+	same(t, "storage", value(f.Store.GetStorage(ctx, s.ID))(t), before)
+	same(t, "files", len(value(f.ListAllStorageFiles(ctx, s.ID, storage.File{}, 10))(t)), 3)
+	same(t, "events", len(f.Events(s.person.ID)), events)
+	f.put(newFile(s.ID, path("folder", "other"), "5"))
+	must(t, f.DeleteStorageFile(ctx, s.ID, path("other"), now))
 	must(t, f.Store.DeleteStorage(ctx, s.person.ID, s.client.Application.ID, event))
 }

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +185,18 @@ func TestStorageFolders(t *testing.T, open func(t *testing.T) Store) {
 			same(t, "pages", paged, f.names(s.ID, storage.Root, recursive))
 		}
 	})
+	t.Run("deletes a folder of many files", func(t *testing.T) {
+		f := newFixture(t, open)
+		s := f.anyOwned()
+		f.put(newFile(s.ID, path("other"), "other"))
+		for i := range 501 { // more than a store reads at a time
+			f.put(newFile(s.ID, path("many", strconv.Itoa(i%2), strconv.Itoa(i)), "12"))
+		}
+		must(t, f.DeleteStorageFolder(ctx, s.ID, folder("many"), now, library.Event{}))
+		left := value(f.Store.GetStorage(ctx, s.ID))(t)
+		same(t, "usage", left.Used, library.Used{Files: 1, Bytes: 5})
+		same(t, "sum of versions", left.VersionSum, int64(1))
+	})
 	t.Run("deletes a folder", func(t *testing.T) {
 		f := newFixture(t, open)
 		s := fill(f)
@@ -277,5 +290,19 @@ func TestStorageQuota(t *testing.T, open func(t *testing.T) Store) {
 		must(t, err)
 		must(t, f.PutStorageFile(ctx, newFile(second.ID, path("b"), "123456"), quota))
 		must(t, f.PutStorageFile(ctx, newFile(first.ID, path("b"), "1234"), quota))
+	})
+	t.Run("sums all of an application", func(t *testing.T) {
+		f := newFixture(t, open)
+		c, none := f.AnyClient(library.Write), f.AnyApplication()
+		first, second, other := f.add(c.Application, now), f.add(c.Application, now), f.add(f.AnyApplication(), now)
+		_, err := f.allow(f.AnyPerson(), c, first.ID, now)
+		must(t, err)
+		for id, content := range map[storage.ID]string{first.ID: "123456", second.ID: "1234", other.ID: "12"} {
+			must(t, f.PutStorageFile(ctx, newFile(id, path("a"), content), library.Quota{}))
+		}
+		must(t, f.PutStorageFile(ctx, newFile(first.ID, path("b"), "123"), library.Quota{}))
+		want := storage.Usage{Storages: 2, Used: library.Used{Files: 3, Bytes: 13}}
+		same(t, "sum", value(f.SumStorages(ctx, c.Application.ID))(t), want)
+		same(t, "sum of none", value(f.SumStorages(ctx, none.ID))(t), storage.Usage{})
 	})
 }

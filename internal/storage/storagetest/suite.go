@@ -33,6 +33,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Store) {
 		{"StorageCheck", TestStorageCheck},
 		{"StorageVersions", TestStorageVersions},
 		{"StorageBindings", TestStorageBindings},
+		{"ForgedStorageFile", TestForgedStorageFile},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, open) })
 	}

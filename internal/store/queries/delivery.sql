@@ -102,7 +102,8 @@ SELECT CAST(EXISTS (SELECT 1 FROM deliveries WHERE id = $1) AS BOOLEAN) AS has;
 SELECT * FROM deliveries
 WHERE library_id = sqlc.arg(library_id) AND (created_at, id) < (sqlc.arg(created_at), CAST(sqlc.arg(id) AS TEXT))
     AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
-    AND (sqlc.arg(application_id) = '' OR application_id = sqlc.arg(application_id))
+    AND (sqlc.arg(contract_id) = ''
+        OR application_id = sqlc.arg(application_id) AND contract_id = sqlc.arg(contract_id))
 ORDER BY created_at DESC, id DESC LIMIT sqlc.arg(lim);
 
 -- name: CountWaiting :one

@@ -233,23 +233,22 @@ ORDER BY id LIMIT sqlc.arg(lim);
 -- name: UnbindStorageFiles :exec
 UPDATE storage_files SET binding = NULL;
 
--- The files that were fetched, with their contents and the bindings that they have.
+-- The files that were fetched, with the bindings that they have.
 -- name: ListCollectedBindings :many
-SELECT sqlc.embed(files), contents.data, collected_files.binding
-FROM collected_files
-JOIN files ON files.id = collected_files.file_id
-JOIN contents ON contents.file_id = collected_files.file_id
-WHERE collected_files.file_id > sqlc.arg(after)
-ORDER BY collected_files.file_id LIMIT sqlc.arg(lim);
+SELECT file_id, binding FROM collected_files WHERE file_id > sqlc.arg(after) ORDER BY file_id LIMIT sqlc.arg(lim);
 
 -- name: ListCollectedOfOlderKey :many
-SELECT sqlc.embed(files), contents.data, collected_files.binding
+SELECT file_id, binding FROM collected_files
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> sqlc.arg(key) AND file_id > sqlc.arg(after)
+ORDER BY file_id LIMIT sqlc.arg(lim);
+
+-- What the binding of a file that was fetched covers.
+-- name: GetBoundCollected :one
+SELECT sqlc.embed(files), contents.data
 FROM collected_files
 JOIN files ON files.id = collected_files.file_id
 JOIN contents ON contents.file_id = collected_files.file_id
-WHERE length(collected_files.binding) = 37 AND substr(collected_files.binding, 2, 4) <> sqlc.arg(key)
-    AND collected_files.file_id > sqlc.arg(after)
-ORDER BY collected_files.file_id LIMIT sqlc.arg(lim);
+WHERE collected_files.file_id = $1;
 
 -- name: BindCollected :exec
 UPDATE collected_files SET binding = sqlc.arg(binding)

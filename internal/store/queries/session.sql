@@ -1,14 +1,13 @@
 -- name: AddSession :exec
 INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
-    sources, unsigned_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+    unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: GetSession :one
 SELECT * FROM sessions WHERE hash = $1;
 
 -- name: GiveSessionGrant :exec
-UPDATE sessions SET grant_id = sqlc.arg(grant_id), seal = sqlc.arg(seal), sources = sqlc.arg(sources)
-WHERE hash = sqlc.arg(hash);
+UPDATE sessions SET grant_id = sqlc.arg(grant_id), seal = sqlc.arg(seal) WHERE hash = sqlc.arg(hash);
 
 -- name: DeleteSessionsOfGrant :exec
 DELETE FROM sessions WHERE grant_id = $1;

@@ -34,6 +34,12 @@ UPDATE storages SET library_id = $2, expires_at = 0, binding = $3 WHERE id = $1;
 SELECT CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files, CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
 FROM storages WHERE library_id = '' AND application_id = $1;
 
+-- What all storages of an application hold.
+-- name: SumStorages :one
+SELECT COUNT(*) AS storages, CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files,
+    CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
+FROM storages WHERE application_id = $1;
+
 -- name: SetStorageUsage :exec
 UPDATE storages SET files = sqlc.arg(files), bytes = sqlc.arg(bytes), changed_at = sqlc.arg(changed_at),
     version = sqlc.arg(version), version_sum = sqlc.arg(version_sum), binding = sqlc.arg(binding)
@@ -80,12 +86,6 @@ SELECT storage_files.storage_id, storage_files.id FROM storage_files
 WHERE storage_files.size > sqlc.arg(size)
     AND storage_files.id IN (SELECT f.id FROM storage_files f ORDER BY f.id LIMIT sqlc.arg(among))
 LIMIT sqlc.arg(lim);
-
--- name: SumStorageTree :one
-SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes,
-    CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version_sum
-FROM storage_files
-WHERE storage_id = sqlc.arg(storage_id) AND folder >= sqlc.arg(folder) AND folder < sqlc.arg(folder_end);
 
 -- name: AddRemovalsOfTree :exec
 INSERT INTO storage_removals (file_id, storage_id)

@@ -43,15 +43,11 @@ func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
 		Scope: q.scope, AccountHandle: q.accountRef}
 }
 
-// sampleQuery is what the address asks for of sources that can be connected with sample data.
-func (q authorizeQuery) sampleQuery() *delivery.SampleQuery {
-	return &delivery.SampleQuery{Set: q.sample, OnlySamples: q.onlySamples, Scope: q.scope}
-}
-
 // maxSampleName bounds the name of a sample data set, in bytes.
 const maxSampleName = 200
 
-// maxSourcesScope bounds a scope of sources, in bytes of JSON: it is stored. All data types that there are take less.
+// maxSourcesScope bounds a scope of sources, in bytes of JSON: each link of a page repeats it. All data types that
+// there are take less.
 const maxSourcesScope = 4096
 
 // parseAuthorizeQuery refuses an address that no client makes: a person should not answer a question that was garbled

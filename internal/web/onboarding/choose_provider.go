@@ -123,7 +123,8 @@ func (q authorizeQuery) choice(text string) catalogue.ConnectQuery {
 	choice := catalogue.ConnectQuery{Push: q.push, DataTypes: q.scope.DataTypes,
 		OrganizationType: q.scope.OrganizationType, Text: text, Limit: providersPerPage}
 	if !q.push {
-		choice.Sample = q.sampleQuery()
+		sample := q.connectionQuery().SampleQuery()
+		choice.Sample = &sample
 	}
 	return choice
 }

@@ -202,8 +202,9 @@ func TestChosenSourceIsNotFetched(t *testing.T) {
 	}
 }
 
-// What the choice was narrowed to is stored with the session of the request, once the person has agreed.
-func TestSourcesScopeIsStored(t *testing.T) {
+// What the choice was narrowed to narrows nothing else, and is not stored: which accounts a session fetches from, it
+// says itself.
+func TestSourcesScopeIsNotStored(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t)
 	app := w.Register("GP Viewer", readsServices)
@@ -211,12 +212,12 @@ func TestSourcesScopeIsStored(t *testing.T) {
 	scope := "&sourcesScope=" + url.QueryEscape(`{"dataType":["gp-data"],"organizationType":"general-practitioner"}`)
 	p := b.Get(pullURL(app, withSamples+scope)).Click("service-900101")
 	const want = `{"dataType":["gp-data"],"organizationType":"general-practitioner"}`
+	token := app.Exchange(p.Click("allow").Callback())
 	if tables := w.Mentions(want); len(tables) != 0 {
-		t.Errorf("before the person has agreed: %v", tables)
-	}
-	p.Click("allow").Callback()
-	if tables := w.Mentions(want); len(tables) != 1 || tables[0] != "sessions" {
 		t.Errorf("stored in %v", tables)
+	}
+	if n := fetched(t, w, app, token); n == 0 {
+		t.Error("nothing was fetched")
 	}
 }
 

@@ -75,7 +75,6 @@ func openFlow(r *http.Request, consents *library.Consents, kind library.RequestK
 	if err != nil {
 		return nil, ui.PageBadRequest.Wrap(err).For(request)
 	}
-	request.Sources = parsed.scope
 	for _, name := range []string{"step", "q", "page"} { // parameters of a page, not of the request
 		query.Del(name)
 	}

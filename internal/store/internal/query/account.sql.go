@@ -27,7 +27,7 @@ type AddAccountHandleParams struct {
 }
 
 func (q *Queries) AddAccountHandle(ctx context.Context, arg AddAccountHandleParams) error {
-	_, err := q.exec(ctx, q.addAccountHandleStmt, addAccountHandle,
+	_, err := q.db.ExecContext(ctx, addAccountHandle,
 		arg.ID,
 		arg.ApplicationID,
 		arg.ContractID,
@@ -56,7 +56,7 @@ type AddOrShowAccountParams struct {
 
 // An existing account keeps its values and is no longer hidden.
 func (q *Queries) AddOrShowAccount(ctx context.Context, arg AddOrShowAccountParams) (Account, error) {
-	row := q.queryRow(ctx, q.addOrShowAccountStmt, addOrShowAccount,
+	row := q.db.QueryRowContext(ctx, addOrShowAccount,
 		arg.ID,
 		arg.Reference,
 		arg.LibraryID,
@@ -82,7 +82,7 @@ DELETE FROM account_references WHERE account_id IN (SELECT accounts.id FROM acco
 `
 
 func (q *Queries) DeleteAccountHandlesOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteAccountHandlesOfLibraryStmt, deleteAccountHandlesOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteAccountHandlesOfLibrary, libraryID)
 	return err
 }
 
@@ -94,7 +94,7 @@ DELETE FROM account_references WHERE id IN (
 
 // Those of a contract but the newest.
 func (q *Queries) DeleteOldestAccountHandles(ctx context.Context, contractID wire.ContractID, keep int32) (int64, error) {
-	result, err := q.exec(ctx, q.deleteOldestAccountHandlesStmt, deleteOldestAccountHandles, contractID, keep)
+	result, err := q.db.ExecContext(ctx, deleteOldestAccountHandles, contractID, keep)
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +106,7 @@ SELECT id, reference, library_id, application_id, subject, created_at, hidden_at
 `
 
 func (q *Queries) GetAccount(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) (Account, error) {
-	row := q.queryRow(ctx, q.getAccountStmt, getAccount, libraryID, applicationID)
+	row := q.db.QueryRowContext(ctx, getAccount, libraryID, applicationID)
 	var i Account
 	err := row.Scan(
 		&i.ID,
@@ -125,7 +125,7 @@ SELECT id, application_id, contract_id, account_id, expires_at, kind FROM accoun
 `
 
 func (q *Queries) GetAccountHandle(ctx context.Context, id string) (AccountHandle, error) {
-	row := q.queryRow(ctx, q.getAccountHandleStmt, getAccountHandle, id)
+	row := q.db.QueryRowContext(ctx, getAccountHandle, id)
 	var i AccountHandle
 	err := row.Scan(
 		&i.ID,
@@ -144,7 +144,7 @@ WHERE library_id = $2 AND application_id = $3 AND hidden_at = 0
 `
 
 func (q *Queries) HideAccount(ctx context.Context, at Number, libraryID library.ID, applicationID wire.ApplicationID) error {
-	_, err := q.exec(ctx, q.hideAccountStmt, hideAccount, at, libraryID, applicationID)
+	_, err := q.db.ExecContext(ctx, hideAccount, at, libraryID, applicationID)
 	return err
 }
 
@@ -153,7 +153,7 @@ SELECT id, reference, library_id, application_id, subject, created_at, hidden_at
 `
 
 func (q *Queries) ListAccounts(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Account, error) {
-	rows, err := q.query(ctx, q.listAccountsStmt, listAccounts, libraryID, applicationID)
+	rows, err := q.db.QueryContext(ctx, listAccounts, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type AddAuditEntryParams struct {
 }
 
 func (q *Queries) AddAuditEntry(ctx context.Context, arg AddAuditEntryParams) error {
-	_, err := q.exec(ctx, q.addAuditEntryStmt, addAuditEntry,
+	_, err := q.db.ExecContext(ctx, addAuditEntry,
 		arg.ID,
 		arg.At,
 		arg.Operator,
@@ -39,7 +39,7 @@ UPDATE audit_entries SET details = $1, outcome = $2 WHERE id = $3
 `
 
 func (q *Queries) EndAuditEntry(ctx context.Context, details string, outcome string, iD string) (int64, error) {
-	result, err := q.exec(ctx, q.endAuditEntryStmt, endAuditEntry, details, outcome, iD)
+	result, err := q.db.ExecContext(ctx, endAuditEntry, details, outcome, iD)
 	if err != nil {
 		return 0, err
 	}
@@ -52,7 +52,7 @@ SELECT id, at, operator, command, details, outcome FROM audit_entries ORDER BY a
 
 // Newest first.
 func (q *Queries) ListAuditEntries(ctx context.Context, limit int32) ([]AuditEntry, error) {
-	rows, err := q.query(ctx, q.listAuditEntriesStmt, listAuditEntries, limit)
+	rows, err := q.db.QueryContext(ctx, listAuditEntries, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type AddAuthCodeParams struct {
 }
 
 func (q *Queries) AddAuthCode(ctx context.Context, arg AddAuthCodeParams) error {
-	_, err := q.exec(ctx, q.addAuthCodeStmt, addAuthCode,
+	_, err := q.db.ExecContext(ctx, addAuthCode,
 		arg.Hash,
 		arg.GrantID,
 		arg.ApplicationID,
@@ -50,7 +50,7 @@ UPDATE codes SET seal = NULL WHERE grant_id = $1
 `
 
 func (q *Queries) DeleteAuthCodeSealsOfGrant(ctx context.Context, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.deleteAuthCodeSealsOfGrantStmt, deleteAuthCodeSealsOfGrant, grantID)
+	_, err := q.db.ExecContext(ctx, deleteAuthCodeSealsOfGrant, grantID)
 	return err
 }
 
@@ -59,7 +59,7 @@ UPDATE codes SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WHE
 `
 
 func (q *Queries) DeleteAuthCodeSealsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteAuthCodeSealsOfLibraryStmt, deleteAuthCodeSealsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteAuthCodeSealsOfLibrary, libraryID)
 	return err
 }
 
@@ -68,7 +68,7 @@ SELECT hash, grant_id, application_id, contract_id, challenge, seal, expires_at,
 `
 
 func (q *Queries) GetAuthCode(ctx context.Context, hash seal.Hash) (AuthCode, error) {
-	row := q.queryRow(ctx, q.getAuthCodeStmt, getAuthCode, hash)
+	row := q.db.QueryRowContext(ctx, getAuthCode, hash)
 	var i AuthCode
 	err := row.Scan(
 		&i.Hash,
@@ -90,7 +90,7 @@ UPDATE codes SET reuse = $2 WHERE hash = $1
 `
 
 func (q *Queries) SetAuthCodeReuse(ctx context.Context, hash seal.Hash, reuse Number) error {
-	_, err := q.exec(ctx, q.setAuthCodeReuseStmt, setAuthCodeReuse, hash, reuse)
+	_, err := q.db.ExecContext(ctx, setAuthCodeReuse, hash, reuse)
 	return err
 }
 
@@ -99,7 +99,7 @@ UPDATE codes SET used_at = $2, seal = NULL WHERE hash = $1 AND used_at = 0
 `
 
 func (q *Queries) UseAuthCode(ctx context.Context, hash seal.Hash, usedAt Number) (int64, error) {
-	result, err := q.exec(ctx, q.useAuthCodeStmt, useAuthCode, hash, usedAt)
+	result, err := q.db.ExecContext(ctx, useAuthCode, hash, usedAt)
 	if err != nil {
 		return 0, err
 	}

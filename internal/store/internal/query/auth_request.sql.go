@@ -39,7 +39,7 @@ type AddAuthRequestParams struct {
 }
 
 func (q *Queries) AddAuthRequest(ctx context.Context, arg AddAuthRequestParams) error {
-	_, err := q.exec(ctx, q.addAuthRequestStmt, addAuthRequest,
+	_, err := q.db.ExecContext(ctx, addAuthRequest,
 		arg.Hash,
 		arg.Kind,
 		arg.ApplicationID,
@@ -78,7 +78,7 @@ type AnswerAuthRequestRow struct {
 }
 
 func (q *Queries) AnswerAuthRequest(ctx context.Context, arg AnswerAuthRequestParams) (AnswerAuthRequestRow, error) {
-	row := q.queryRow(ctx, q.answerAuthRequestStmt, answerAuthRequest,
+	row := q.db.QueryRowContext(ctx, answerAuthRequest,
 		arg.Hash,
 		arg.AnsweredAt,
 		arg.Answer,
@@ -94,7 +94,7 @@ DELETE FROM links WHERE hash = $1
 `
 
 func (q *Queries) DeleteAuthRequest(ctx context.Context, hash seal.Hash) error {
-	_, err := q.exec(ctx, q.deleteAuthRequestStmt, deleteAuthRequest, hash)
+	_, err := q.db.ExecContext(ctx, deleteAuthRequest, hash)
 	return err
 }
 
@@ -104,7 +104,7 @@ DELETE FROM links WHERE account_id <> '' AND account_id IN (
 `
 
 func (q *Queries) DeleteAuthRequestsOfConnectionsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteAuthRequestsOfConnectionsOfLibraryStmt, deleteAuthRequestsOfConnectionsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteAuthRequestsOfConnectionsOfLibrary, libraryID)
 	return err
 }
 
@@ -113,7 +113,7 @@ DELETE FROM links WHERE links.library_id = $1
 `
 
 func (q *Queries) DeleteAuthRequestsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteAuthRequestsOfLibraryStmt, deleteAuthRequestsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteAuthRequestsOfLibrary, libraryID)
 	return err
 }
 
@@ -123,7 +123,7 @@ DELETE FROM links WHERE session_hash IN (
 `
 
 func (q *Queries) DeleteAuthRequestsOfSessionsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteAuthRequestsOfSessionsOfLibraryStmt, deleteAuthRequestsOfSessionsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteAuthRequestsOfSessionsOfLibrary, libraryID)
 	return err
 }
 
@@ -135,7 +135,7 @@ DELETE FROM sessions WHERE hash IN (
 
 // Those of an application that only the person of a library may answer. Their sessions end too.
 func (q *Queries) DeleteSessionsOfOpenRequests(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) error {
-	_, err := q.exec(ctx, q.deleteSessionsOfOpenRequestsStmt, deleteSessionsOfOpenRequests, libraryID, applicationID)
+	_, err := q.db.ExecContext(ctx, deleteSessionsOfOpenRequests, libraryID, applicationID)
 	return err
 }
 
@@ -146,7 +146,7 @@ WHERE library_id = $2 AND application_id = $3 AND answered_at = 0
 `
 
 func (q *Queries) ExpireOpenRequests(ctx context.Context, at Number, libraryID library.ID, applicationID wire.ApplicationID) error {
-	_, err := q.exec(ctx, q.expireOpenRequestsStmt, expireOpenRequests, at, libraryID, applicationID)
+	_, err := q.db.ExecContext(ctx, expireOpenRequests, at, libraryID, applicationID)
 	return err
 }
 
@@ -155,7 +155,7 @@ SELECT hash, kind, application_id, contract_id, redirect_uri, state, challenge, 
 `
 
 func (q *Queries) GetAuthRequest(ctx context.Context, hash seal.Hash) (AuthRequest, error) {
-	row := q.queryRow(ctx, q.getAuthRequestStmt, getAuthRequest, hash)
+	row := q.db.QueryRowContext(ctx, getAuthRequest, hash)
 	var i AuthRequest
 	err := row.Scan(
 		&i.Hash,
@@ -192,7 +192,7 @@ type ListOldestAuthRequestsRow struct {
 
 // Those of a contract and a library, or of no library, but the newest.
 func (q *Queries) ListOldestAuthRequests(ctx context.Context, contractID wire.ContractID, libraryID library.ID, keep int32) ([]ListOldestAuthRequestsRow, error) {
-	rows, err := q.query(ctx, q.listOldestAuthRequestsStmt, listOldestAuthRequests, contractID, libraryID, keep)
+	rows, err := q.db.QueryContext(ctx, listOldestAuthRequests, contractID, libraryID, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ UPDATE links SET answered_at = 0 WHERE hash = $1 AND answered_at = 0
 // This write changes nothing. It locks the request, so that the request cannot be
 // answered before its account is stored.
 func (q *Queries) LockOpenAuthRequest(ctx context.Context, hash seal.Hash) (int64, error) {
-	result, err := q.exec(ctx, q.lockOpenAuthRequestStmt, lockOpenAuthRequest, hash)
+	result, err := q.db.ExecContext(ctx, lockOpenAuthRequest, hash)
 	if err != nil {
 		return 0, err
 	}
@@ -233,6 +233,6 @@ UPDATE links SET account_id = $2 WHERE hash = $1
 `
 
 func (q *Queries) SetAuthRequestAccount(ctx context.Context, hash seal.Hash, accountID string) error {
-	_, err := q.exec(ctx, q.setAuthRequestAccountStmt, setAuthRequestAccount, hash, accountID)
+	_, err := q.db.ExecContext(ctx, setAuthRequestAccount, hash, accountID)
 	return err
 }

@@ -35,7 +35,7 @@ type AddAuthorizationParams struct {
 }
 
 func (q *Queries) AddAuthorization(ctx context.Context, arg AddAuthorizationParams) error {
-	_, err := q.exec(ctx, q.addAuthorizationStmt, addAuthorization,
+	_, err := q.db.ExecContext(ctx, addAuthorization,
 		arg.Hash,
 		arg.AuthRequestHash,
 		arg.ApplicationID,
@@ -57,7 +57,7 @@ UPDATE trips SET ended_at = $2, secrets = $3 WHERE hash = $1 AND ended_at = 0
 `
 
 func (q *Queries) EndAuthorization(ctx context.Context, hash seal.Hash, endedAt Number, secrets []byte) (int64, error) {
-	result, err := q.exec(ctx, q.endAuthorizationStmt, endAuthorization, hash, endedAt, secrets)
+	result, err := q.db.ExecContext(ctx, endAuthorization, hash, endedAt, secrets)
 	if err != nil {
 		return 0, err
 	}
@@ -69,7 +69,7 @@ SELECT hash, link_hash, application_id, library_id, login_id, source, correlatio
 `
 
 func (q *Queries) GetAuthorization(ctx context.Context, hash seal.Hash) (Authorization, error) {
-	row := q.queryRow(ctx, q.getAuthorizationStmt, getAuthorization, hash)
+	row := q.db.QueryRowContext(ctx, getAuthorization, hash)
 	var i Authorization
 	err := row.Scan(
 		&i.Hash,
@@ -94,6 +94,6 @@ UPDATE trips SET result = $2 WHERE hash = $1
 `
 
 func (q *Queries) SetAuthorizationResult(ctx context.Context, hash seal.Hash, result string) error {
-	_, err := q.exec(ctx, q.setAuthorizationResultStmt, setAuthorizationResult, hash, result)
+	_, err := q.db.ExecContext(ctx, setAuthorizationResult, hash, result)
 	return err
 }

@@ -30,7 +30,7 @@ type AddApplicationParams struct {
 }
 
 func (q *Queries) AddApplication(ctx context.Context, arg AddApplicationParams) error {
-	_, err := q.exec(ctx, q.addApplicationStmt, addApplication,
+	_, err := q.db.ExecContext(ctx, addApplication,
 		arg.ID,
 		arg.Name,
 		arg.PartnerID,
@@ -74,7 +74,7 @@ type AddContractParams struct {
 }
 
 func (q *Queries) AddContract(ctx context.Context, arg AddContractParams) error {
-	_, err := q.exec(ctx, q.addContractStmt, addContract,
+	_, err := q.db.ExecContext(ctx, addContract,
 		arg.ID,
 		arg.ApplicationID,
 		arg.Access,
@@ -104,7 +104,7 @@ WHERE id = $2
 `
 
 func (q *Queries) DisableApplication(ctx context.Context, at Number, iD wire.ApplicationID) (int64, error) {
-	result, err := q.exec(ctx, q.disableApplicationStmt, disableApplication, at, iD)
+	result, err := q.db.ExecContext(ctx, disableApplication, at, iD)
 	if err != nil {
 		return 0, err
 	}
@@ -117,7 +117,7 @@ WHERE id = $2
 `
 
 func (q *Queries) DisableContract(ctx context.Context, at Number, iD wire.ContractID) (int64, error) {
-	result, err := q.exec(ctx, q.disableContractStmt, disableContract, at, iD)
+	result, err := q.db.ExecContext(ctx, disableContract, at, iD)
 	if err != nil {
 		return 0, err
 	}
@@ -129,7 +129,7 @@ UPDATE applications SET disabled_at = 0 WHERE id = $1
 `
 
 func (q *Queries) EnableApplication(ctx context.Context, id wire.ApplicationID) (int64, error) {
-	result, err := q.exec(ctx, q.enableApplicationStmt, enableApplication, id)
+	result, err := q.db.ExecContext(ctx, enableApplication, id)
 	if err != nil {
 		return 0, err
 	}
@@ -141,7 +141,7 @@ UPDATE contracts SET disabled_at = 0 WHERE id = $1
 `
 
 func (q *Queries) EnableContract(ctx context.Context, id wire.ContractID) (int64, error) {
-	result, err := q.exec(ctx, q.enableContractStmt, enableContract, id)
+	result, err := q.db.ExecContext(ctx, enableContract, id)
 	if err != nil {
 		return 0, err
 	}
@@ -153,7 +153,7 @@ SELECT id, name, partner_id, about, checked, created_at, disabled_at, quota_file
 `
 
 func (q *Queries) GetApplication(ctx context.Context, id wire.ApplicationID) (Application, error) {
-	row := q.queryRow(ctx, q.getApplicationStmt, getApplication, id)
+	row := q.db.QueryRowContext(ctx, getApplication, id)
 	var i Application
 	err := row.Scan(
 		&i.ID,
@@ -181,7 +181,7 @@ type GetClientRow struct {
 }
 
 func (q *Queries) GetClient(ctx context.Context, id wire.ContractID) (GetClientRow, error) {
-	row := q.queryRow(ctx, q.getClientStmt, getClient, id)
+	row := q.db.QueryRowContext(ctx, getClient, id)
 	var i GetClientRow
 	err := row.Scan(
 		&i.Application.ID,
@@ -221,7 +221,7 @@ SELECT id, name, partner_id, about, checked, created_at, disabled_at, quota_file
 `
 
 func (q *Queries) ListApplications(ctx context.Context) ([]Application, error) {
-	rows, err := q.query(ctx, q.listApplicationsStmt, listApplications)
+	rows, err := q.db.QueryContext(ctx, listApplications)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +260,7 @@ ORDER BY created_at, id
 `
 
 func (q *Queries) ListContracts(ctx context.Context, applicationID interface{}) ([]Contract, error) {
-	rows, err := q.query(ctx, q.listContractsStmt, listContracts, applicationID)
+	rows, err := q.db.QueryContext(ctx, listContracts, applicationID)
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +309,7 @@ UPDATE applications SET disabled_at = disabled_at WHERE id = $1
 // These two writes change nothing. They lock a row, so that nobody changes it between what the transaction
 // reads and what it stores.
 func (q *Queries) LockApplication(ctx context.Context, id wire.ApplicationID) (int64, error) {
-	result, err := q.exec(ctx, q.lockApplicationStmt, lockApplication, id)
+	result, err := q.db.ExecContext(ctx, lockApplication, id)
 	if err != nil {
 		return 0, err
 	}
@@ -321,7 +321,7 @@ UPDATE contracts SET disabled_at = disabled_at WHERE id = $1
 `
 
 func (q *Queries) LockContract(ctx context.Context, id wire.ContractID) (int64, error) {
-	result, err := q.exec(ctx, q.lockContractStmt, lockContract, id)
+	result, err := q.db.ExecContext(ctx, lockContract, id)
 	if err != nil {
 		return 0, err
 	}
@@ -344,7 +344,7 @@ type UpdateApplicationParams struct {
 }
 
 func (q *Queries) UpdateApplication(ctx context.Context, arg UpdateApplicationParams) error {
-	_, err := q.exec(ctx, q.updateApplicationStmt, updateApplication,
+	_, err := q.db.ExecContext(ctx, updateApplication,
 		arg.Name,
 		arg.About,
 		arg.Checked,
@@ -385,7 +385,7 @@ type UpdateContractParams struct {
 }
 
 func (q *Queries) UpdateContract(ctx context.Context, arg UpdateContractParams) error {
-	_, err := q.exec(ctx, q.updateContractStmt, updateContract,
+	_, err := q.db.ExecContext(ctx, updateContract,
 		arg.Access,
 		arg.PublicKey,
 		arg.RedirectURIs,

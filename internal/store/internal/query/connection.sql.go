@@ -38,7 +38,7 @@ type AddConnectionParams struct {
 }
 
 func (q *Queries) AddConnection(ctx context.Context, arg AddConnectionParams) (Connection, error) {
-	row := q.queryRow(ctx, q.addConnectionStmt, addConnection,
+	row := q.db.QueryRowContext(ctx, addConnection,
 		arg.ID,
 		arg.Reference,
 		arg.LibraryID,
@@ -95,7 +95,7 @@ type AddTokenRevocationParams struct {
 }
 
 func (q *Queries) AddTokenRevocation(ctx context.Context, arg AddTokenRevocationParams) error {
-	_, err := q.exec(ctx, q.addTokenRevocationStmt, addTokenRevocation,
+	_, err := q.db.ExecContext(ctx, addTokenRevocation,
 		arg.AccountID,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -121,7 +121,7 @@ type ClaimRefreshParams struct {
 }
 
 func (q *Queries) ClaimRefresh(ctx context.Context, arg ClaimRefreshParams) (Connection, error) {
-	row := q.queryRow(ctx, q.claimRefreshStmt, claimRefresh,
+	row := q.db.QueryRowContext(ctx, claimRefresh,
 		arg.Until,
 		arg.ID,
 		arg.Version,
@@ -156,7 +156,7 @@ RETURNING account_id, library_id, application_id, source, access, created_at, ne
 `
 
 func (q *Queries) ClaimTokenRevocation(ctx context.Context, next Number, accountID wire.AccountID, now Number) (TokenRevocation, error) {
-	row := q.queryRow(ctx, q.claimTokenRevocationStmt, claimTokenRevocation, next, accountID, now)
+	row := q.db.QueryRowContext(ctx, claimTokenRevocation, next, accountID, now)
 	var i TokenRevocation
 	err := row.Scan(
 		&i.AccountID,
@@ -175,7 +175,7 @@ DELETE FROM provider_accounts WHERE id = $1 RETURNING id, reference, library_id,
 `
 
 func (q *Queries) DeleteConnection(ctx context.Context, id string) (Connection, error) {
-	row := q.queryRow(ctx, q.deleteConnectionStmt, deleteConnection, id)
+	row := q.db.QueryRowContext(ctx, deleteConnection, id)
 	var i Connection
 	err := row.Scan(
 		&i.ID,
@@ -204,7 +204,7 @@ DELETE FROM provider_accounts WHERE id = $1 AND pending RETURNING id, reference,
 `
 
 func (q *Queries) DeletePendingConnection(ctx context.Context, id string) (Connection, error) {
-	row := q.queryRow(ctx, q.deletePendingConnectionStmt, deletePendingConnection, id)
+	row := q.db.QueryRowContext(ctx, deletePendingConnection, id)
 	var i Connection
 	err := row.Scan(
 		&i.ID,
@@ -233,7 +233,7 @@ DELETE FROM token_revocations WHERE account_id = $1
 `
 
 func (q *Queries) DeleteTokenRevocation(ctx context.Context, accountID wire.AccountID) error {
-	_, err := q.exec(ctx, q.deleteTokenRevocationStmt, deleteTokenRevocation, accountID)
+	_, err := q.db.ExecContext(ctx, deleteTokenRevocation, accountID)
 	return err
 }
 
@@ -250,7 +250,7 @@ type EndAccessParams struct {
 }
 
 func (q *Queries) EndAccess(ctx context.Context, arg EndAccessParams) (int64, error) {
-	result, err := q.exec(ctx, q.endAccessStmt, endAccess,
+	result, err := q.db.ExecContext(ctx, endAccess,
 		arg.At,
 		arg.Remainder,
 		arg.ID,
@@ -278,7 +278,7 @@ type FindConnectionOfContractParams struct {
 
 // The account that the active grant of a contract has at a source.
 func (q *Queries) FindConnectionOfContract(ctx context.Context, arg FindConnectionOfContractParams) (Connection, error) {
-	row := q.queryRow(ctx, q.findConnectionOfContractStmt, findConnectionOfContract,
+	row := q.db.QueryRowContext(ctx, findConnectionOfContract,
 		arg.LibraryID,
 		arg.SourceID,
 		arg.ContractID,
@@ -312,7 +312,7 @@ SELECT id, reference, library_id, application_id, grant_id, source_id, source, p
 `
 
 func (q *Queries) FindConnectionOfGrant(ctx context.Context, grantID library.GrantID, sourceID Number) (Connection, error) {
-	row := q.queryRow(ctx, q.findConnectionOfGrantStmt, findConnectionOfGrant, grantID, sourceID)
+	row := q.db.QueryRowContext(ctx, findConnectionOfGrant, grantID, sourceID)
 	var i Connection
 	err := row.Scan(
 		&i.ID,
@@ -341,7 +341,7 @@ SELECT id, reference, library_id, application_id, grant_id, source_id, source, p
 `
 
 func (q *Queries) GetConnection(ctx context.Context, id string) (Connection, error) {
-	row := q.queryRow(ctx, q.getConnectionStmt, getConnection, id)
+	row := q.db.QueryRowContext(ctx, getConnection, id)
 	var i Connection
 	err := row.Scan(
 		&i.ID,
@@ -373,7 +373,7 @@ WHERE id = $1
 
 // Whoever was about to renew the access of another grant has nothing to renew any more.
 func (q *Queries) GiveConnectionGrant(ctx context.Context, iD string, grantID library.GrantID, access []byte) error {
-	_, err := q.exec(ctx, q.giveConnectionGrantStmt, giveConnectionGrant, iD, grantID, access)
+	_, err := q.db.ExecContext(ctx, giveConnectionGrant, iD, grantID, access)
 	return err
 }
 
@@ -385,7 +385,7 @@ ORDER BY created_at, id
 `
 
 func (q *Queries) ListConnections(ctx context.Context, libraryID library.ID, applicationID interface{}) ([]Connection, error) {
-	rows, err := q.query(ctx, q.listConnectionsStmt, listConnections, libraryID, applicationID)
+	rows, err := q.db.QueryContext(ctx, listConnections, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}
@@ -430,7 +430,7 @@ SELECT id, reference, library_id, application_id, grant_id, source_id, source, p
 `
 
 func (q *Queries) ListConnectionsOfGrant(ctx context.Context, grantID library.GrantID) ([]Connection, error) {
-	rows, err := q.query(ctx, q.listConnectionsOfGrantStmt, listConnectionsOfGrant, grantID)
+	rows, err := q.db.QueryContext(ctx, listConnectionsOfGrant, grantID)
 	if err != nil {
 		return nil, err
 	}
@@ -475,7 +475,7 @@ SELECT id, reference, library_id, application_id, grant_id, source_id, source, p
 `
 
 func (q *Queries) ListConnectionsOfLibrary(ctx context.Context, libraryID library.ID) ([]Connection, error) {
-	rows, err := q.query(ctx, q.listConnectionsOfLibraryStmt, listConnectionsOfLibrary, libraryID)
+	rows, err := q.db.QueryContext(ctx, listConnectionsOfLibrary, libraryID)
 	if err != nil {
 		return nil, err
 	}
@@ -521,7 +521,7 @@ WHERE library_id = $1 AND application_id = $2 AND pending ORDER BY created_at, i
 `
 
 func (q *Queries) ListPendingConnections(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Connection, error) {
-	rows, err := q.query(ctx, q.listPendingConnectionsStmt, listPendingConnections, libraryID, applicationID)
+	rows, err := q.db.QueryContext(ctx, listPendingConnections, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}
@@ -566,7 +566,7 @@ SELECT account_id, library_id, application_id, source, access, created_at, next_
 `
 
 func (q *Queries) ListTokenRevocations(ctx context.Context, now Number, lim int32) ([]TokenRevocation, error) {
-	rows, err := q.query(ctx, q.listTokenRevocationsStmt, listTokenRevocations, now, lim)
+	rows, err := q.db.QueryContext(ctx, listTokenRevocations, now, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -606,7 +606,7 @@ ORDER BY id LIMIT $2
 
 // Those whose grant has expired, and those of before that have none.
 func (q *Queries) ListUngranted(ctx context.Context, now Number, lim int32) ([]Connection, error) {
-	rows, err := q.query(ctx, q.listUngrantedStmt, listUngranted, now, lim)
+	rows, err := q.db.QueryContext(ctx, listUngranted, now, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -651,7 +651,7 @@ UPDATE provider_accounts SET renewal_until = 0 WHERE id = $1 AND access_version 
 `
 
 func (q *Queries) ReleaseRefresh(ctx context.Context, iD string, version Number) error {
-	_, err := q.exec(ctx, q.releaseRefreshStmt, releaseRefresh, iD, version)
+	_, err := q.db.ExecContext(ctx, releaseRefresh, iD, version)
 	return err
 }
 
@@ -674,7 +674,7 @@ type RenewConnectionParams struct {
 // It keeps its id, its reference and whether it is pending. Whoever was about to renew the access
 // that it had has nothing to renew any more.
 func (q *Queries) RenewConnection(ctx context.Context, arg RenewConnectionParams) (Connection, error) {
-	row := q.queryRow(ctx, q.renewConnectionStmt, renewConnection,
+	row := q.db.QueryRowContext(ctx, renewConnection,
 		arg.ID,
 		arg.Source,
 		arg.Access,
@@ -720,7 +720,7 @@ type StoreTokensParams struct {
 }
 
 func (q *Queries) StoreTokens(ctx context.Context, arg StoreTokensParams) (int64, error) {
-	result, err := q.exec(ctx, q.storeTokensStmt, storeTokens,
+	result, err := q.db.ExecContext(ctx, storeTokens,
 		arg.Access,
 		arg.AccessUntil,
 		arg.At,
@@ -748,7 +748,7 @@ type UseConnectionParams struct {
 }
 
 func (q *Queries) UseConnection(ctx context.Context, arg UseConnectionParams) (int64, error) {
-	result, err := q.exec(ctx, q.useConnectionStmt, useConnection,
+	result, err := q.db.ExecContext(ctx, useConnection,
 		arg.At,
 		arg.ID,
 		arg.LibraryID,

@@ -41,7 +41,7 @@ type AddDeliveryParams struct {
 }
 
 func (q *Queries) AddDelivery(ctx context.Context, arg AddDeliveryParams) error {
-	_, err := q.exec(ctx, q.addDeliveryStmt, addDelivery,
+	_, err := q.db.ExecContext(ctx, addDelivery,
 		arg.ID,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -77,7 +77,7 @@ type AddDeliveryContentParams struct {
 }
 
 func (q *Queries) AddDeliveryContent(ctx context.Context, arg AddDeliveryContentParams) error {
-	_, err := q.exec(ctx, q.addDeliveryContentStmt, addDeliveryContent,
+	_, err := q.db.ExecContext(ctx, addDeliveryContent,
 		arg.DeliveryID,
 		arg.Payload,
 		arg.Answer,
@@ -105,7 +105,7 @@ type BeginPostingRow struct {
 }
 
 func (q *Queries) BeginPosting(ctx context.Context, arg BeginPostingParams) (BeginPostingRow, error) {
-	row := q.queryRow(ctx, q.beginPostingStmt, beginPosting,
+	row := q.db.QueryRowContext(ctx, beginPosting,
 		arg.Until,
 		arg.ID,
 		arg.Lease,
@@ -132,7 +132,7 @@ type ClaimDeliveryParams struct {
 // If two transactions claim a delivery, the second waits until the first has written the
 // row, and then evaluates the condition again. So only one of them gets the delivery.
 func (q *Queries) ClaimDelivery(ctx context.Context, arg ClaimDeliveryParams) (Delivery, error) {
-	row := q.queryRow(ctx, q.claimDeliveryStmt, claimDelivery,
+	row := q.db.QueryRowContext(ctx, claimDelivery,
 		arg.Lease,
 		arg.Until,
 		arg.ID,
@@ -168,7 +168,7 @@ SELECT COUNT(*) FROM deliveries WHERE library_id = $1 AND state IN ('waiting', '
 `
 
 func (q *Queries) CountWaiting(ctx context.Context, libraryID library.ID) (int64, error) {
-	row := q.queryRow(ctx, q.countWaitingStmt, countWaiting, libraryID)
+	row := q.db.QueryRowContext(ctx, countWaiting, libraryID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -180,7 +180,7 @@ UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
 `
 
 func (q *Queries) DeletePayloadsOfConnection(ctx context.Context, libraryID library.ID, accountID string) error {
-	_, err := q.exec(ctx, q.deletePayloadsOfConnectionStmt, deletePayloadsOfConnection, libraryID, accountID)
+	_, err := q.db.ExecContext(ctx, deletePayloadsOfConnection, libraryID, accountID)
 	return err
 }
 
@@ -190,7 +190,7 @@ UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
 `
 
 func (q *Queries) DeletePayloadsOfGrant(ctx context.Context, libraryID library.ID, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.deletePayloadsOfGrantStmt, deletePayloadsOfGrant, libraryID, grantID)
+	_, err := q.db.ExecContext(ctx, deletePayloadsOfGrant, libraryID, grantID)
 	return err
 }
 
@@ -200,7 +200,7 @@ UPDATE delivery_contents SET payload = NULL WHERE delivery_id IN (
 `
 
 func (q *Queries) DeletePayloadsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deletePayloadsOfLibraryStmt, deletePayloadsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deletePayloadsOfLibrary, libraryID)
 	return err
 }
 
@@ -220,7 +220,7 @@ type EndDeliveryParams struct {
 }
 
 func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64, error) {
-	result, err := q.exec(ctx, q.endDeliveryStmt, endDelivery,
+	result, err := q.db.ExecContext(ctx, endDelivery,
 		arg.State,
 		arg.Status,
 		arg.Reason,
@@ -239,7 +239,7 @@ UPDATE delivery_contents SET payload = NULL, answer = $2, answered_at = $3 WHERE
 `
 
 func (q *Queries) EndDeliveryContent(ctx context.Context, deliveryID string, answer []byte, answeredAt Number) error {
-	_, err := q.exec(ctx, q.endDeliveryContentStmt, endDeliveryContent, deliveryID, answer, answeredAt)
+	_, err := q.db.ExecContext(ctx, endDeliveryContent, deliveryID, answer, answeredAt)
 	return err
 }
 
@@ -257,7 +257,7 @@ type ExpireDeliveriesOfConnectionParams struct {
 }
 
 func (q *Queries) ExpireDeliveriesOfConnection(ctx context.Context, arg ExpireDeliveriesOfConnectionParams) error {
-	_, err := q.exec(ctx, q.expireDeliveriesOfConnectionStmt, expireDeliveriesOfConnection,
+	_, err := q.db.ExecContext(ctx, expireDeliveriesOfConnection,
 		arg.Reason,
 		arg.At,
 		arg.LibraryID,
@@ -280,7 +280,7 @@ type ExpireDeliveriesOfGrantParams struct {
 }
 
 func (q *Queries) ExpireDeliveriesOfGrant(ctx context.Context, arg ExpireDeliveriesOfGrantParams) error {
-	_, err := q.exec(ctx, q.expireDeliveriesOfGrantStmt, expireDeliveriesOfGrant,
+	_, err := q.db.ExecContext(ctx, expireDeliveriesOfGrant,
 		arg.Reason,
 		arg.At,
 		arg.LibraryID,
@@ -296,7 +296,7 @@ WHERE library_id = $3 AND state = 'waiting'
 `
 
 func (q *Queries) ExpireDeliveriesOfLibrary(ctx context.Context, reason string, at Number, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.expireDeliveriesOfLibraryStmt, expireDeliveriesOfLibrary, reason, at, libraryID)
+	_, err := q.db.ExecContext(ctx, expireDeliveriesOfLibrary, reason, at, libraryID)
 	return err
 }
 
@@ -307,7 +307,7 @@ UPDATE delivery_contents SET answer = NULL, answered_at = 0 WHERE delivery_id IN
 `
 
 func (q *Queries) ForgetAnswers(ctx context.Context, before Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.forgetAnswersStmt, forgetAnswers, before, portion)
+	result, err := q.db.ExecContext(ctx, forgetAnswers, before, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -326,7 +326,7 @@ type GetDeliveryRow struct {
 }
 
 func (q *Queries) GetDelivery(ctx context.Context, id string) (GetDeliveryRow, error) {
-	row := q.queryRow(ctx, q.getDeliveryStmt, getDelivery, id)
+	row := q.db.QueryRowContext(ctx, getDelivery, id)
 	var i GetDeliveryRow
 	err := row.Scan(
 		&i.Delivery.ID,
@@ -359,7 +359,7 @@ SELECT payload FROM delivery_contents WHERE delivery_id = $1
 `
 
 func (q *Queries) GetPayload(ctx context.Context, deliveryID string) ([]byte, error) {
-	row := q.queryRow(ctx, q.getPayloadStmt, getPayload, deliveryID)
+	row := q.db.QueryRowContext(ctx, getPayload, deliveryID)
 	var payload []byte
 	err := row.Scan(&payload)
 	return payload, err
@@ -370,7 +370,7 @@ SELECT CAST(EXISTS (SELECT 1 FROM deliveries WHERE id = $1) AS BOOLEAN) AS has
 `
 
 func (q *Queries) HasDelivery(ctx context.Context, id string) (bool, error) {
-	row := q.queryRow(ctx, q.hasDeliveryStmt, hasDelivery, id)
+	row := q.db.QueryRowContext(ctx, hasDelivery, id)
 	var has bool
 	err := row.Scan(&has)
 	return has, err
@@ -383,7 +383,7 @@ ORDER BY lease_until, id LIMIT $2
 `
 
 func (q *Queries) ListAbandoned(ctx context.Context, now Number, lim int32) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.listAbandonedStmt, listAbandoned, now, lim)
+	rows, err := q.db.QueryContext(ctx, listAbandoned, now, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -432,7 +432,7 @@ ORDER BY next_at, id LIMIT $2
 `
 
 func (q *Queries) ListClaimable(ctx context.Context, now Number, lim int32) ([]string, error) {
-	rows, err := q.query(ctx, q.listClaimableStmt, listClaimable, now, lim)
+	rows, err := q.db.QueryContext(ctx, listClaimable, now, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -458,25 +458,28 @@ const listDeliveries = `-- name: ListDeliveries :many
 SELECT id, library_id, application_id, contract_id, grant_id, account_id, provider_name, types, state, status, reason, attempts, lease, lease_until, next_at, expires_at, created_at, updated_at, size FROM deliveries
 WHERE library_id = $1 AND (created_at, id) < ($2, CAST($3 AS TEXT))
     AND CAST(created_at AS BIGINT) = created_at AND CAST(created_at AS BIGINT) BETWEEN 0 AND 253402300799999
-    AND ($4 = '' OR application_id = $4)
-ORDER BY created_at DESC, id DESC LIMIT $5
+    AND ($4 = ''
+        OR application_id = $5 AND contract_id = $4)
+ORDER BY created_at DESC, id DESC LIMIT $6
 `
 
 type ListDeliveriesParams struct {
 	LibraryID     library.ID
 	CreatedAt     Number
 	ID            string
-	ApplicationID interface{}
+	ContractID    interface{}
+	ApplicationID wire.ApplicationID
 	Lim           int32
 }
 
 // What is no time is left out, since a page cannot begin after it. Only the cursor bounds the column itself: SQLite would
 // otherwise search from the newest.
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.listDeliveriesStmt, listDeliveries,
+	rows, err := q.db.QueryContext(ctx, listDeliveries,
 		arg.LibraryID,
 		arg.CreatedAt,
 		arg.ID,
+		arg.ContractID,
 		arg.ApplicationID,
 		arg.Lim,
 	)
@@ -529,7 +532,7 @@ SELECT CAST(EXISTS (SELECT 1 FROM grants WHERE grants.id = $1 AND grants.revoked
 `
 
 func (q *Queries) MayPost(ctx context.Context, grantID library.GrantID, now Number, accountID string) (bool, error) {
-	row := q.queryRow(ctx, q.mayPostStmt, mayPost, grantID, now, accountID)
+	row := q.db.QueryRowContext(ctx, mayPost, grantID, now, accountID)
 	var may bool
 	err := row.Scan(&may)
 	return may, err
@@ -550,7 +553,7 @@ type NextDueRow struct {
 // due is the earliest time at which a waiting delivery can be attempted, of those whose
 // lease has ended by then. leased is the earliest end of a lease, of the others.
 func (q *Queries) NextDue(ctx context.Context) (NextDueRow, error) {
-	row := q.queryRow(ctx, q.nextDueStmt, nextDue)
+	row := q.db.QueryRowContext(ctx, nextDue)
 	var i NextDueRow
 	err := row.Scan(&i.Due, &i.Leased)
 	return i, err
@@ -572,7 +575,7 @@ type PostponeParams struct {
 }
 
 func (q *Queries) Postpone(ctx context.Context, arg PostponeParams) (int64, error) {
-	result, err := q.exec(ctx, q.postponeStmt, postpone,
+	result, err := q.db.ExecContext(ctx, postpone,
 		arg.Status,
 		arg.Reason,
 		arg.NextAt,
@@ -597,7 +600,7 @@ type SumWaitingRow struct {
 }
 
 func (q *Queries) SumWaiting(ctx context.Context, accountID string) (SumWaitingRow, error) {
-	row := q.queryRow(ctx, q.sumWaitingStmt, sumWaiting, accountID)
+	row := q.db.QueryRowContext(ctx, sumWaiting, accountID)
 	var i SumWaitingRow
 	err := row.Scan(&i.Number, &i.Size)
 	return i, err

@@ -29,7 +29,7 @@ type AddEventParams struct {
 
 // A line that is there already is none of this server: the event takes its place.
 func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
-	_, err := q.exec(ctx, q.addEventStmt, addEvent,
+	_, err := q.db.ExecContext(ctx, addEvent,
 		arg.LibraryID,
 		arg.Seq,
 		arg.At,
@@ -54,7 +54,7 @@ type CountEventRow struct {
 
 // The end is that before the event is added; only the number is that of the event.
 func (q *Queries) CountEvent(ctx context.Context, libraryID library.ID) (CountEventRow, error) {
-	row := q.queryRow(ctx, q.countEventStmt, countEvent, libraryID)
+	row := q.db.QueryRowContext(ctx, countEvent, libraryID)
 	var i CountEventRow
 	err := row.Scan(&i.Events, &i.Hash, &i.Mac)
 	return i, err
@@ -65,7 +65,7 @@ SELECT COUNT(*) FROM events WHERE library_id = $1 AND seq < 1
 `
 
 func (q *Queries) CountEventsBeforeFirst(ctx context.Context, libraryID library.ID) (int64, error) {
-	row := q.queryRow(ctx, q.countEventsBeforeFirstStmt, countEventsBeforeFirst, libraryID)
+	row := q.db.QueryRowContext(ctx, countEventsBeforeFirst, libraryID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -76,7 +76,7 @@ DELETE FROM events WHERE library_id = $1
 `
 
 func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteEventsOfLibraryStmt, deleteEventsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteEventsOfLibrary, libraryID)
 	return err
 }
 
@@ -87,7 +87,7 @@ ORDER BY seq DESC LIMIT $3
 
 // SQLite stores any value in any column. What is no number is left out, since a page cannot begin after it.
 func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq Number, limit int32) ([]Event, error) {
-	rows, err := q.query(ctx, q.listEventsStmt, listEvents, libraryID, seq, limit)
+	rows, err := q.db.QueryContext(ctx, listEvents, libraryID, seq, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ ON CONFLICT (library_id) DO UPDATE SET events = excluded.events, hash = NULL, ma
 
 // Makes a row that somebody else has removed, or in which they have put a number that cannot be counted on.
 func (q *Queries) RepairChain(ctx context.Context, iD library.ID, mac []byte) (int64, error) {
-	result, err := q.exec(ctx, q.repairChainStmt, repairChain, iD, mac)
+	result, err := q.db.ExecContext(ctx, repairChain, iD, mac)
 	if err != nil {
 		return 0, err
 	}
@@ -139,6 +139,6 @@ UPDATE chains SET hash = $2, mac = $3 WHERE library_id = $1
 `
 
 func (q *Queries) SetChainEnd(ctx context.Context, libraryID library.ID, hash []byte, mac []byte) error {
-	_, err := q.exec(ctx, q.setChainEndStmt, setChainEnd, libraryID, hash, mac)
+	_, err := q.db.ExecContext(ctx, setChainEnd, libraryID, hash, mac)
 	return err
 }

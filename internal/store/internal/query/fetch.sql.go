@@ -34,7 +34,7 @@ type AddCollectedParams struct {
 }
 
 func (q *Queries) AddCollected(ctx context.Context, arg AddCollectedParams) error {
-	_, err := q.exec(ctx, q.addCollectedStmt, addCollected,
+	_, err := q.db.ExecContext(ctx, addCollected,
 		arg.FileID,
 		arg.LibraryID,
 		arg.AccountID,
@@ -75,7 +75,7 @@ type AddCollectionParams struct {
 }
 
 func (q *Queries) AddCollection(ctx context.Context, arg AddCollectionParams) error {
-	_, err := q.exec(ctx, q.addCollectionStmt, addCollection,
+	_, err := q.db.ExecContext(ctx, addCollection,
 		arg.LibraryID,
 		arg.ApplicationID,
 		arg.FetchedAt,
@@ -105,7 +105,7 @@ type AdvanceFetchParams struct {
 }
 
 func (q *Queries) AdvanceFetch(ctx context.Context, arg AdvanceFetchParams) (int64, error) {
-	result, err := q.exec(ctx, q.advanceFetchStmt, advanceFetch,
+	result, err := q.db.ExecContext(ctx, advanceFetch,
 		arg.Position,
 		arg.Files,
 		arg.At,
@@ -135,7 +135,7 @@ type ClaimFetchParams struct {
 // If two transactions claim a fetch, the second waits until the first has written the row, and then evaluates the
 // condition again. So only one of them gets it.
 func (q *Queries) ClaimFetch(ctx context.Context, arg ClaimFetchParams) (Fetch, error) {
-	row := q.queryRow(ctx, q.claimFetchStmt, claimFetch,
+	row := q.db.QueryRowContext(ctx, claimFetch,
 		arg.Lease,
 		arg.Until,
 		arg.AccountID,
@@ -168,7 +168,7 @@ DELETE FROM collected_files WHERE library_id = $1
 `
 
 func (q *Queries) DeleteCollectedOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteCollectedOfLibraryStmt, deleteCollectedOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteCollectedOfLibrary, libraryID)
 	return err
 }
 
@@ -177,7 +177,7 @@ DELETE FROM collections WHERE library_id = $1
 `
 
 func (q *Queries) DeleteCollectionsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteCollectionsOfLibraryStmt, deleteCollectionsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteCollectionsOfLibrary, libraryID)
 	return err
 }
 
@@ -196,7 +196,7 @@ type EndFetchParams struct {
 }
 
 func (q *Queries) EndFetch(ctx context.Context, arg EndFetchParams) (int64, error) {
-	result, err := q.exec(ctx, q.endFetchStmt, endFetch,
+	result, err := q.db.ExecContext(ctx, endFetch,
 		arg.State,
 		arg.Problem,
 		arg.At,
@@ -224,7 +224,7 @@ type ExtendFetchParams struct {
 }
 
 func (q *Queries) ExtendFetch(ctx context.Context, arg ExtendFetchParams) (library.GrantID, error) {
-	row := q.queryRow(ctx, q.extendFetchStmt, extendFetch,
+	row := q.db.QueryRowContext(ctx, extendFetch,
 		arg.Until,
 		arg.AccountID,
 		arg.Lease,
@@ -241,7 +241,7 @@ WHERE library_id = $1 AND account_id = $2 AND item_key = $3
 `
 
 func (q *Queries) FindCollected(ctx context.Context, libraryID library.ID, accountID wire.AccountID, itemKey string) (CollectedFile, error) {
-	row := q.queryRow(ctx, q.findCollectedStmt, findCollected, libraryID, accountID, itemKey)
+	row := q.db.QueryRowContext(ctx, findCollected, libraryID, accountID, itemKey)
 	var i CollectedFile
 	err := row.Scan(
 		&i.FileID,
@@ -280,7 +280,7 @@ type FindCollectedBeforeParams struct {
 
 // The file that a contract has fetched from the same origin through an account that has ended.
 func (q *Queries) FindCollectedBefore(ctx context.Context, arg FindCollectedBeforeParams) (CollectedFile, error) {
-	row := q.queryRow(ctx, q.findCollectedBeforeStmt, findCollectedBefore,
+	row := q.db.QueryRowContext(ctx, findCollectedBefore,
 		arg.LibraryID,
 		arg.Origin,
 		arg.ItemKey,
@@ -310,7 +310,7 @@ SELECT file_id, library_id, account_id, item_key, group_id, service_id, object_t
 `
 
 func (q *Queries) GetCollected(ctx context.Context, fileID wire.FileName, libraryID library.ID) (CollectedFile, error) {
-	row := q.queryRow(ctx, q.getCollectedStmt, getCollected, fileID, libraryID)
+	row := q.db.QueryRowContext(ctx, getCollected, fileID, libraryID)
 	var i CollectedFile
 	err := row.Scan(
 		&i.FileID,
@@ -334,7 +334,7 @@ SELECT account_id, library_id, application_id, contract_id, grant_id, state, pos
 `
 
 func (q *Queries) GetFetch(ctx context.Context, accountID wire.AccountID) (Fetch, error) {
-	row := q.queryRow(ctx, q.getFetchStmt, getFetch, accountID)
+	row := q.db.QueryRowContext(ctx, getFetch, accountID)
 	var i Fetch
 	err := row.Scan(
 		&i.AccountID,
@@ -373,7 +373,7 @@ ORDER BY due.next_at, due.account_id LIMIT $3
 
 // Lists what is due, of each application as much as it has places left, so that nobody waits behind another's many.
 func (q *Queries) ListClaimableFetches(ctx context.Context, now Number, places Number, lim int32) ([]wire.AccountID, error) {
-	rows, err := q.query(ctx, q.listClaimableFetchesStmt, listClaimableFetches, now, places, lim)
+	rows, err := q.db.QueryContext(ctx, listClaimableFetches, now, places, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -424,7 +424,7 @@ type ListCollectedRow struct {
 
 // These two have an index each, so that a page costs what it returns. What has no time is at the end.
 func (q *Queries) ListCollected(ctx context.Context, arg ListCollectedParams) ([]ListCollectedRow, error) {
-	rows, err := q.query(ctx, q.listCollectedStmt, listCollected,
+	rows, err := q.db.QueryContext(ctx, listCollected,
 		arg.LibraryID,
 		arg.ToAt,
 		arg.ID,
@@ -492,7 +492,7 @@ type ListCollectedOfTypeRow struct {
 }
 
 func (q *Queries) ListCollectedOfType(ctx context.Context, arg ListCollectedOfTypeParams) ([]ListCollectedOfTypeRow, error) {
-	rows, err := q.query(ctx, q.listCollectedOfTypeStmt, listCollectedOfType,
+	rows, err := q.db.QueryContext(ctx, listCollectedOfType,
 		arg.LibraryID,
 		arg.ServiceID,
 		arg.ObjectType,
@@ -553,7 +553,7 @@ type ListCollectionsParams struct {
 
 // SQLite stores any value in any column. What is no number is left out, since a page cannot begin after it.
 func (q *Queries) ListCollections(ctx context.Context, arg ListCollectionsParams) ([]Collection, error) {
-	rows, err := q.query(ctx, q.listCollectionsStmt, listCollections,
+	rows, err := q.db.QueryContext(ctx, listCollections,
 		arg.LibraryID,
 		arg.ApplicationID,
 		arg.FetchedAt,
@@ -600,7 +600,7 @@ SELECT fetches.account_id, fetches.library_id, fetches.application_id, fetches.c
 `
 
 func (q *Queries) ListFetches(ctx context.Context, libraryID library.ID) ([]Fetch, error) {
-	rows, err := q.query(ctx, q.listFetchesStmt, listFetches, libraryID)
+	rows, err := q.db.QueryContext(ctx, listFetches, libraryID)
 	if err != nil {
 		return nil, err
 	}
@@ -645,7 +645,7 @@ FROM fetches WHERE state IN ('pending', 'running')
 `
 
 func (q *Queries) NextFetch(ctx context.Context) (Number, error) {
-	row := q.queryRow(ctx, q.nextFetchStmt, nextFetch)
+	row := q.db.QueryRowContext(ctx, nextFetch)
 	var due Number
 	err := row.Scan(&due)
 	return due, err
@@ -665,7 +665,7 @@ type PostponeFetchParams struct {
 }
 
 func (q *Queries) PostponeFetch(ctx context.Context, arg PostponeFetchParams) (int64, error) {
-	result, err := q.exec(ctx, q.postponeFetchStmt, postponeFetch,
+	result, err := q.db.ExecContext(ctx, postponeFetch,
 		arg.NextAt,
 		arg.At,
 		arg.AccountID,
@@ -700,7 +700,7 @@ type RequestFetchParams struct {
 }
 
 func (q *Queries) RequestFetch(ctx context.Context, arg RequestFetchParams) error {
-	_, err := q.exec(ctx, q.requestFetchStmt, requestFetch,
+	_, err := q.db.ExecContext(ctx, requestFetch,
 		arg.AccountID,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -734,7 +734,7 @@ type UpdateCollectedParams struct {
 }
 
 func (q *Queries) UpdateCollected(ctx context.Context, arg UpdateCollectedParams) error {
-	_, err := q.exec(ctx, q.updateCollectedStmt, updateCollected,
+	_, err := q.db.ExecContext(ctx, updateCollected,
 		arg.GroupID,
 		arg.ServiceID,
 		arg.ObjectType,
@@ -762,7 +762,7 @@ type UpdateContentParams struct {
 }
 
 func (q *Queries) UpdateContent(ctx context.Context, arg UpdateContentParams) error {
-	_, err := q.exec(ctx, q.updateContentStmt, updateContent,
+	_, err := q.db.ExecContext(ctx, updateContent,
 		arg.Format,
 		arg.SealedKey,
 		arg.Data,
@@ -788,7 +788,7 @@ type UpdateFileParams struct {
 }
 
 func (q *Queries) UpdateFile(ctx context.Context, arg UpdateFileParams) error {
-	_, err := q.exec(ctx, q.updateFileStmt, updateFile,
+	_, err := q.db.ExecContext(ctx, updateFile,
 		arg.ApplicationID,
 		arg.ContractID,
 		arg.Metadata,

@@ -24,7 +24,7 @@ type AddContentParams struct {
 }
 
 func (q *Queries) AddContent(ctx context.Context, arg AddContentParams) error {
-	_, err := q.exec(ctx, q.addContentStmt, addContent,
+	_, err := q.db.ExecContext(ctx, addContent,
 		arg.FileID,
 		arg.Format,
 		arg.SealedKey,
@@ -49,7 +49,7 @@ type AddFileParams struct {
 }
 
 func (q *Queries) AddFile(ctx context.Context, arg AddFileParams) error {
-	_, err := q.exec(ctx, q.addFileStmt, addFile,
+	_, err := q.db.ExecContext(ctx, addFile,
 		arg.ID,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -66,7 +66,7 @@ SELECT COUNT(*) FROM files WHERE library_id = $1
 `
 
 func (q *Queries) CountFiles(ctx context.Context, libraryID library.ID) (int64, error) {
-	row := q.queryRow(ctx, q.countFilesStmt, countFiles, libraryID)
+	row := q.db.QueryRowContext(ctx, countFiles, libraryID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -77,7 +77,7 @@ DELETE FROM contents WHERE file_id IN (SELECT files.id FROM files WHERE files.li
 `
 
 func (q *Queries) DeleteContentsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteContentsOfLibraryStmt, deleteContentsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteContentsOfLibrary, libraryID)
 	return err
 }
 
@@ -86,7 +86,7 @@ DELETE FROM files WHERE library_id = $1
 `
 
 func (q *Queries) DeleteFilesOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteFilesOfLibraryStmt, deleteFilesOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteFilesOfLibrary, libraryID)
 	return err
 }
 
@@ -96,7 +96,7 @@ WHERE files.id = $1 AND files.library_id = $2
 `
 
 func (q *Queries) GetContent(ctx context.Context, iD wire.FileName, libraryID library.ID) (Content, error) {
-	row := q.queryRow(ctx, q.getContentStmt, getContent, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, getContent, iD, libraryID)
 	var i Content
 	err := row.Scan(
 		&i.FileID,
@@ -112,7 +112,7 @@ SELECT id, library_id, application_id, contract_id, metadata, size, created_at F
 `
 
 func (q *Queries) GetFile(ctx context.Context, iD wire.FileName, libraryID library.ID) (File, error) {
-	row := q.queryRow(ctx, q.getFileStmt, getFile, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, getFile, iD, libraryID)
 	var i File
 	err := row.Scan(
 		&i.ID,
@@ -141,7 +141,7 @@ type GetImportTimesRow struct {
 
 // When files were added that no application has pushed. Both ends are found by an index.
 func (q *Queries) GetImportTimes(ctx context.Context, libraryID library.ID) (GetImportTimesRow, error) {
-	row := q.queryRow(ctx, q.getImportTimesStmt, getImportTimes, libraryID)
+	row := q.db.QueryRowContext(ctx, getImportTimes, libraryID)
 	var i GetImportTimesRow
 	err := row.Scan(&i.FirstAt, &i.LastAt)
 	return i, err
@@ -152,7 +152,7 @@ SELECT EXISTS (SELECT 1 FROM files WHERE id = $1 AND library_id = $2)
 `
 
 func (q *Queries) HasFile(ctx context.Context, iD wire.FileName, libraryID library.ID) (bool, error) {
-	row := q.queryRow(ctx, q.hasFileStmt, hasFile, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, hasFile, iD, libraryID)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
@@ -175,7 +175,7 @@ type ListFilesAfterParams struct {
 // SQLite stores any value in any column. What is no time is left out, since a page cannot begin after it. Only the cursor
 // bounds the column itself: SQLite would otherwise search from an end of the list.
 func (q *Queries) ListFilesAfter(ctx context.Context, arg ListFilesAfterParams) ([]File, error) {
-	rows, err := q.query(ctx, q.listFilesAfterStmt, listFilesAfter,
+	rows, err := q.db.QueryContext(ctx, listFilesAfter,
 		arg.LibraryID,
 		arg.CreatedAt,
 		arg.ID,
@@ -225,7 +225,7 @@ type ListFilesBeforeParams struct {
 }
 
 func (q *Queries) ListFilesBefore(ctx context.Context, arg ListFilesBeforeParams) ([]File, error) {
-	rows, err := q.query(ctx, q.listFilesBeforeStmt, listFilesBefore,
+	rows, err := q.db.QueryContext(ctx, listFilesBefore,
 		arg.LibraryID,
 		arg.CreatedAt,
 		arg.ID,
@@ -278,7 +278,7 @@ type ListFilesOfApplicationAfterParams struct {
 
 // These two have an index of their own, so that a page of an application's files costs the same whoever else pushes.
 func (q *Queries) ListFilesOfApplicationAfter(ctx context.Context, arg ListFilesOfApplicationAfterParams) ([]File, error) {
-	rows, err := q.query(ctx, q.listFilesOfApplicationAfterStmt, listFilesOfApplicationAfter,
+	rows, err := q.db.QueryContext(ctx, listFilesOfApplicationAfter,
 		arg.LibraryID,
 		arg.ApplicationID,
 		arg.CreatedAt,
@@ -331,7 +331,7 @@ type ListFilesOfApplicationBeforeParams struct {
 }
 
 func (q *Queries) ListFilesOfApplicationBefore(ctx context.Context, arg ListFilesOfApplicationBeforeParams) ([]File, error) {
-	rows, err := q.query(ctx, q.listFilesOfApplicationBeforeStmt, listFilesOfApplicationBefore,
+	rows, err := q.db.QueryContext(ctx, listFilesOfApplicationBefore,
 		arg.LibraryID,
 		arg.ApplicationID,
 		arg.CreatedAt,
@@ -374,7 +374,7 @@ ORDER BY created_at, id
 `
 
 func (q *Queries) ListPushers(ctx context.Context, libraryID library.ID) ([]Application, error) {
-	rows, err := q.query(ctx, q.listPushersStmt, listPushers, libraryID)
+	rows, err := q.db.QueryContext(ctx, listPushers, libraryID)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type AddGrantParams struct {
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) error {
-	_, err := q.exec(ctx, q.addGrantStmt, addGrant,
+	_, err := q.db.ExecContext(ctx, addGrant,
 		arg.ID,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -64,7 +64,7 @@ type CountGrantsParams struct {
 }
 
 func (q *Queries) CountGrants(ctx context.Context, arg CountGrantsParams) (int64, error) {
-	row := q.queryRow(ctx, q.countGrantsStmt, countGrants,
+	row := q.db.QueryRowContext(ctx, countGrants,
 		arg.ContractID,
 		arg.Access,
 		arg.Allowed,
@@ -84,7 +84,7 @@ ORDER BY created_at DESC, id DESC LIMIT 1
 
 // One whose binding is gone, or is of one byte, was revoked, whatever the row says now.
 func (q *Queries) FindActiveGrant(ctx context.Context, libraryID library.ID, contractID wire.ContractID, at Number) (Grant, error) {
-	row := q.queryRow(ctx, q.findActiveGrantStmt, findActiveGrant, libraryID, contractID, at)
+	row := q.db.QueryRowContext(ctx, findActiveGrant, libraryID, contractID, at)
 	var i Grant
 	err := row.Scan(
 		&i.ID,
@@ -107,7 +107,7 @@ SELECT id, library_id, application_id, contract_id, created_at, expires_at, last
 `
 
 func (q *Queries) GetGrant(ctx context.Context, id library.GrantID) (Grant, error) {
-	row := q.queryRow(ctx, q.getGrantStmt, getGrant, id)
+	row := q.db.QueryRowContext(ctx, getGrant, id)
 	var i Grant
 	err := row.Scan(
 		&i.ID,
@@ -130,7 +130,7 @@ SELECT last_used_at FROM grants WHERE id = $1 AND library_id = $2 AND revoked_at
 `
 
 func (q *Queries) GetLastUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (Number, error) {
-	row := q.queryRow(ctx, q.getLastUseStmt, getLastUse, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, getLastUse, iD, libraryID)
 	var last_used_at Number
 	err := row.Scan(&last_used_at)
 	return last_used_at, err
@@ -142,7 +142,7 @@ SELECT last_used_at FROM grants WHERE grants.id = $1 AND library_id = $2 AND rev
 `
 
 func (q *Queries) GetLastUseWithToken(ctx context.Context, iD library.GrantID, libraryID library.ID, token seal.Hash) (Number, error) {
-	row := q.queryRow(ctx, q.getLastUseWithTokenStmt, getLastUseWithToken, iD, libraryID, token)
+	row := q.db.QueryRowContext(ctx, getLastUseWithToken, iD, libraryID, token)
 	var last_used_at Number
 	err := row.Scan(&last_used_at)
 	return last_used_at, err
@@ -161,7 +161,7 @@ AS BOOLEAN)
 
 // Whether there is something that revoking removes.
 func (q *Queries) IsGrantInUse(ctx context.Context, iD library.GrantID, libraryID library.ID) (bool, error) {
-	row := q.queryRow(ctx, q.isGrantInUseStmt, isGrantInUse, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, isGrantInUse, iD, libraryID)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -172,7 +172,7 @@ SELECT id, library_id, application_id, contract_id, created_at, expires_at, last
 `
 
 func (q *Queries) ListGrants(ctx context.Context, libraryID library.ID) ([]Grant, error) {
-	rows, err := q.query(ctx, q.listGrantsStmt, listGrants, libraryID)
+	rows, err := q.db.QueryContext(ctx, listGrants, libraryID)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ SELECT id, library_id, application_id, contract_id, created_at, expires_at, last
 `
 
 func (q *Queries) ListGrantsOfApplication(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Grant, error) {
-	rows, err := q.query(ctx, q.listGrantsOfApplicationStmt, listGrantsOfApplication, libraryID, applicationID)
+	rows, err := q.db.QueryContext(ctx, listGrantsOfApplication, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0
 // This write changes nothing. It locks the grant, so that the grant cannot be revoked
 // before the transaction has stored what depends on it.
 func (q *Queries) LockUnrevokedGrant(ctx context.Context, id library.GrantID) (int64, error) {
-	result, err := q.exec(ctx, q.lockUnrevokedGrantStmt, lockUnrevokedGrant, id)
+	result, err := q.db.ExecContext(ctx, lockUnrevokedGrant, id)
 	if err != nil {
 		return 0, err
 	}
@@ -274,7 +274,7 @@ type RenewGrantParams struct {
 }
 
 func (q *Queries) RenewGrant(ctx context.Context, arg RenewGrantParams) error {
-	_, err := q.exec(ctx, q.renewGrantStmt, renewGrant,
+	_, err := q.db.ExecContext(ctx, renewGrant,
 		arg.ExpiresAt,
 		arg.Access,
 		arg.Allowed,
@@ -292,7 +292,7 @@ WHERE id = $3
 
 // The binding that it gets never verifies.
 func (q *Queries) RevokeGrant(ctx context.Context, at Number, binding []byte, iD library.GrantID) error {
-	_, err := q.exec(ctx, q.revokeGrantStmt, revokeGrant, at, binding, iD)
+	_, err := q.db.ExecContext(ctx, revokeGrant, at, binding, iD)
 	return err
 }
 
@@ -303,7 +303,7 @@ WHERE library_id = $3
 `
 
 func (q *Queries) RevokeGrantsOfLibrary(ctx context.Context, at Number, binding []byte, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.revokeGrantsOfLibraryStmt, revokeGrantsOfLibrary, at, binding, libraryID)
+	_, err := q.db.ExecContext(ctx, revokeGrantsOfLibrary, at, binding, libraryID)
 	return err
 }
 
@@ -312,6 +312,6 @@ UPDATE grants SET last_used_at = $1 WHERE id = $2
 `
 
 func (q *Queries) UseGrant(ctx context.Context, at Number, iD library.GrantID) error {
-	_, err := q.exec(ctx, q.useGrantStmt, useGrant, at, iD)
+	_, err := q.db.ExecContext(ctx, useGrant, at, iD)
 	return err
 }

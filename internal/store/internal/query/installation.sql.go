@@ -17,7 +17,7 @@ INSERT INTO installation (place, id, folder, created_at) VALUES (1, $1, '', $2) 
 `
 
 func (q *Queries) AddInstallation(ctx context.Context, iD string, createdAt Number) error {
-	_, err := q.exec(ctx, q.addInstallationStmt, addInstallation, iD, createdAt)
+	_, err := q.db.ExecContext(ctx, addInstallation, iD, createdAt)
 	return err
 }
 
@@ -26,7 +26,7 @@ SELECT place, id, folder, created_at FROM installation WHERE place = 1
 `
 
 func (q *Queries) GetInstallation(ctx context.Context) (Installation, error) {
-	row := q.queryRow(ctx, q.getInstallationStmt, getInstallation)
+	row := q.db.QueryRowContext(ctx, getInstallation)
 	var i Installation
 	err := row.Scan(
 		&i.Place,
@@ -50,7 +50,7 @@ type ListLargeFilesRow struct {
 
 // Files that are larger than a size, among the first of all.
 func (q *Queries) ListLargeFiles(ctx context.Context, size Number, among int32, lim int32) ([]ListLargeFilesRow, error) {
-	rows, err := q.query(ctx, q.listLargeFilesStmt, listLargeFiles, size, among, lim)
+	rows, err := q.db.QueryContext(ctx, listLargeFiles, size, among, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,6 @@ UPDATE installation SET folder = $1 WHERE place = 1 AND folder = $2
 `
 
 func (q *Queries) SetContentFolder(ctx context.Context, folder string, previous string) error {
-	_, err := q.exec(ctx, q.setContentFolderStmt, setContentFolder, folder, previous)
+	_, err := q.db.ExecContext(ctx, setContentFolder, folder, previous)
 	return err
 }

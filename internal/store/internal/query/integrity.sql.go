@@ -18,7 +18,7 @@ INSERT INTO adoptions (id, adopted_at, mac) VALUES ($1, $2, $3) ON CONFLICT (id)
 `
 
 func (q *Queries) AddAdoption(ctx context.Context, iD Number, adoptedAt Number, mac []byte) error {
-	_, err := q.exec(ctx, q.addAdoptionStmt, addAdoption, iD, adoptedAt, mac)
+	_, err := q.db.ExecContext(ctx, addAdoption, iD, adoptedAt, mac)
 	return err
 }
 
@@ -35,7 +35,7 @@ type AddEventCheckpointParams struct {
 }
 
 func (q *Queries) AddEventCheckpoint(ctx context.Context, arg AddEventCheckpointParams) error {
-	_, err := q.exec(ctx, q.addEventCheckpointStmt, addEventCheckpoint,
+	_, err := q.db.ExecContext(ctx, addEventCheckpoint,
 		arg.LibraryID,
 		arg.Seq,
 		arg.Hash,
@@ -49,7 +49,7 @@ UPDATE codes SET binding = $2 WHERE hash = $1
 `
 
 func (q *Queries) BindAuthCode(ctx context.Context, hash seal.Hash, binding []byte) error {
-	_, err := q.exec(ctx, q.bindAuthCodeStmt, bindAuthCode, hash, binding)
+	_, err := q.db.ExecContext(ctx, bindAuthCode, hash, binding)
 	return err
 }
 
@@ -58,7 +58,7 @@ UPDATE links SET binding = $2 WHERE hash = $1
 `
 
 func (q *Queries) BindAuthRequest(ctx context.Context, hash seal.Hash, binding []byte) error {
-	_, err := q.exec(ctx, q.bindAuthRequestStmt, bindAuthRequest, hash, binding)
+	_, err := q.db.ExecContext(ctx, bindAuthRequest, hash, binding)
 	return err
 }
 
@@ -76,7 +76,7 @@ type BindChainParams struct {
 
 // A chain that has grown since has got its MAC.
 func (q *Queries) BindChain(ctx context.Context, arg BindChainParams) error {
-	_, err := q.exec(ctx, q.bindChainStmt, bindChain,
+	_, err := q.db.ExecContext(ctx, bindChain,
 		arg.Hash,
 		arg.Mac,
 		arg.LibraryID,
@@ -91,7 +91,7 @@ WHERE file_id = $2 AND (binding = $3 OR length(binding) = 0)
 `
 
 func (q *Queries) BindCollected(ctx context.Context, binding []byte, fileID wire.FileName, previous []byte) error {
-	_, err := q.exec(ctx, q.bindCollectedStmt, bindCollected, binding, fileID, previous)
+	_, err := q.db.ExecContext(ctx, bindCollected, binding, fileID, previous)
 	return err
 }
 
@@ -109,7 +109,7 @@ type BindGrantParams struct {
 }
 
 func (q *Queries) BindGrant(ctx context.Context, arg BindGrantParams) error {
-	_, err := q.exec(ctx, q.bindGrantStmt, bindGrant,
+	_, err := q.db.ExecContext(ctx, bindGrant,
 		arg.Access,
 		arg.Allowed,
 		arg.Binding,
@@ -124,7 +124,7 @@ UPDATE libraries SET binding = $3 WHERE id = $1 AND public_key = $2
 `
 
 func (q *Queries) BindLibrary(ctx context.Context, iD library.ID, publicKey []byte, binding []byte) error {
-	_, err := q.exec(ctx, q.bindLibraryStmt, bindLibrary, iD, publicKey, binding)
+	_, err := q.db.ExecContext(ctx, bindLibrary, iD, publicKey, binding)
 	return err
 }
 
@@ -133,7 +133,7 @@ UPDATE logins SET binding = $2 WHERE hash = $1
 `
 
 func (q *Queries) BindLogin(ctx context.Context, hash seal.Hash, binding []byte) error {
-	_, err := q.exec(ctx, q.bindLoginStmt, bindLogin, hash, binding)
+	_, err := q.db.ExecContext(ctx, bindLogin, hash, binding)
 	return err
 }
 
@@ -143,7 +143,7 @@ UPDATE storages SET binding = $1 WHERE id = $2 AND binding IS NULL
 
 // A row that has changed meanwhile has another binding.
 func (q *Queries) BindStorage(ctx context.Context, binding []byte, iD library.StorageID) error {
-	_, err := q.exec(ctx, q.bindStorageStmt, bindStorage, binding, iD)
+	_, err := q.db.ExecContext(ctx, bindStorage, binding, iD)
 	return err
 }
 
@@ -152,7 +152,7 @@ UPDATE storage_files SET binding = $1 WHERE id = $2 AND binding IS NULL
 `
 
 func (q *Queries) BindStorageFile(ctx context.Context, binding []byte, iD string) error {
-	_, err := q.exec(ctx, q.bindStorageFileStmt, bindStorageFile, binding, iD)
+	_, err := q.db.ExecContext(ctx, bindStorageFile, binding, iD)
 	return err
 }
 
@@ -161,7 +161,7 @@ UPDATE tokens SET binding = $2 WHERE hash = $1
 `
 
 func (q *Queries) BindToken(ctx context.Context, hash seal.Hash, binding []byte) error {
-	_, err := q.exec(ctx, q.bindTokenStmt, bindToken, hash, binding)
+	_, err := q.db.ExecContext(ctx, bindToken, hash, binding)
 	return err
 }
 
@@ -170,7 +170,7 @@ DELETE FROM adoptions
 `
 
 func (q *Queries) DeleteAdoptions(ctx context.Context) error {
-	_, err := q.exec(ctx, q.deleteAdoptionsStmt, deleteAdoptions)
+	_, err := q.db.ExecContext(ctx, deleteAdoptions)
 	return err
 }
 
@@ -179,7 +179,7 @@ DELETE FROM event_checkpoints
 `
 
 func (q *Queries) DeleteEventCheckpoints(ctx context.Context) error {
-	_, err := q.exec(ctx, q.deleteEventCheckpointsStmt, deleteEventCheckpoints)
+	_, err := q.db.ExecContext(ctx, deleteEventCheckpoints)
 	return err
 }
 
@@ -188,9 +188,39 @@ SELECT id, adopted_at, mac FROM adoptions WHERE id = $1
 `
 
 func (q *Queries) GetAdoption(ctx context.Context, id Number) (Adoption, error) {
-	row := q.queryRow(ctx, q.getAdoptionStmt, getAdoption, id)
+	row := q.db.QueryRowContext(ctx, getAdoption, id)
 	var i Adoption
 	err := row.Scan(&i.ID, &i.AdoptedAt, &i.Mac)
+	return i, err
+}
+
+const getBoundCollected = `-- name: GetBoundCollected :one
+SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data
+FROM collected_files
+JOIN files ON files.id = collected_files.file_id
+JOIN contents ON contents.file_id = collected_files.file_id
+WHERE collected_files.file_id = $1
+`
+
+type GetBoundCollectedRow struct {
+	File File
+	Data []byte
+}
+
+// What the binding of a file that was fetched covers.
+func (q *Queries) GetBoundCollected(ctx context.Context, fileID wire.FileName) (GetBoundCollectedRow, error) {
+	row := q.db.QueryRowContext(ctx, getBoundCollected, fileID)
+	var i GetBoundCollectedRow
+	err := row.Scan(
+		&i.File.ID,
+		&i.File.LibraryID,
+		&i.File.ApplicationID,
+		&i.File.ContractID,
+		&i.File.Metadata,
+		&i.File.Size,
+		&i.File.CreatedAt,
+		&i.Data,
+	)
 	return i, err
 }
 
@@ -211,7 +241,7 @@ type GetChainHeadRow struct {
 }
 
 func (q *Queries) GetChainHead(ctx context.Context, libraryID library.ID) (GetChainHeadRow, error) {
-	row := q.queryRow(ctx, q.getChainHeadStmt, getChainHead, libraryID)
+	row := q.db.QueryRowContext(ctx, getChainHead, libraryID)
 	var i GetChainHeadRow
 	err := row.Scan(
 		&i.Events,
@@ -228,7 +258,7 @@ SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 A
 `
 
 func (q *Queries) GetEventCheckpointFrom(ctx context.Context, libraryID library.ID, seq Number) (EventCheckpoint, error) {
-	row := q.queryRow(ctx, q.getEventCheckpointFromStmt, getEventCheckpointFrom, libraryID, seq)
+	row := q.db.QueryRowContext(ctx, getEventCheckpointFrom, libraryID, seq)
 	var i EventCheckpoint
 	err := row.Scan(
 		&i.LibraryID,
@@ -244,7 +274,7 @@ SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 A
 `
 
 func (q *Queries) GetNewestEventCheckpoint(ctx context.Context, libraryID library.ID) (EventCheckpoint, error) {
-	row := q.queryRow(ctx, q.getNewestEventCheckpointStmt, getNewestEventCheckpoint, libraryID)
+	row := q.db.QueryRowContext(ctx, getNewestEventCheckpoint, libraryID)
 	var i EventCheckpoint
 	err := row.Scan(
 		&i.LibraryID,
@@ -269,7 +299,7 @@ type GetStoredFileRow struct {
 
 // The file of an arrival with its content, for a check. A row that is missing is not an error.
 func (q *Queries) GetStoredFile(ctx context.Context, iD wire.FileName, libraryID library.ID) (GetStoredFileRow, error) {
-	row := q.queryRow(ctx, q.getStoredFileStmt, getStoredFile, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, getStoredFile, iD, libraryID)
 	var i GetStoredFileRow
 	err := row.Scan(
 		&i.File.ID,
@@ -303,7 +333,7 @@ type ListAuthCodesOfOlderKeyRow struct {
 }
 
 func (q *Queries) ListAuthCodesOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]ListAuthCodesOfOlderKeyRow, error) {
-	rows, err := q.query(ctx, q.listAuthCodesOfOlderKeyStmt, listAuthCodesOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listAuthCodesOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -337,7 +367,7 @@ ORDER BY hash LIMIT $3
 `
 
 func (q *Queries) ListAuthRequestsOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]AuthRequest, error) {
-	rows, err := q.query(ctx, q.listAuthRequestsOfOlderKeyStmt, listAuthRequestsOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listAuthRequestsOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -385,7 +415,7 @@ ORDER BY library_id LIMIT $3
 `
 
 func (q *Queries) ListChainsOfOlderKey(ctx context.Context, key []byte, after library.ID, lim int32) ([]Chain, error) {
-	rows, err := q.query(ctx, q.listChainsOfOlderKeyStmt, listChainsOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listChainsOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -413,23 +443,17 @@ func (q *Queries) ListChainsOfOlderKey(ctx context.Context, key []byte, after li
 }
 
 const listCollectedBindings = `-- name: ListCollectedBindings :many
-SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data, collected_files.binding
-FROM collected_files
-JOIN files ON files.id = collected_files.file_id
-JOIN contents ON contents.file_id = collected_files.file_id
-WHERE collected_files.file_id > $1
-ORDER BY collected_files.file_id LIMIT $2
+SELECT file_id, binding FROM collected_files WHERE file_id > $1 ORDER BY file_id LIMIT $2
 `
 
 type ListCollectedBindingsRow struct {
-	File    File
-	Data    []byte
+	FileID  wire.FileName
 	Binding []byte
 }
 
-// The files that were fetched, with their contents and the bindings that they have.
+// The files that were fetched, with the bindings that they have.
 func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName, lim int32) ([]ListCollectedBindingsRow, error) {
-	rows, err := q.query(ctx, q.listCollectedBindingsStmt, listCollectedBindings, after, lim)
+	rows, err := q.db.QueryContext(ctx, listCollectedBindings, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -437,17 +461,7 @@ func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName
 	var items []ListCollectedBindingsRow
 	for rows.Next() {
 		var i ListCollectedBindingsRow
-		if err := rows.Scan(
-			&i.File.ID,
-			&i.File.LibraryID,
-			&i.File.ApplicationID,
-			&i.File.ContractID,
-			&i.File.Metadata,
-			&i.File.Size,
-			&i.File.CreatedAt,
-			&i.Data,
-			&i.Binding,
-		); err != nil {
+		if err := rows.Scan(&i.FileID, &i.Binding); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -462,23 +476,18 @@ func (q *Queries) ListCollectedBindings(ctx context.Context, after wire.FileName
 }
 
 const listCollectedOfOlderKey = `-- name: ListCollectedOfOlderKey :many
-SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, contents.data, collected_files.binding
-FROM collected_files
-JOIN files ON files.id = collected_files.file_id
-JOIN contents ON contents.file_id = collected_files.file_id
-WHERE length(collected_files.binding) = 37 AND substr(collected_files.binding, 2, 4) <> $1
-    AND collected_files.file_id > $2
-ORDER BY collected_files.file_id LIMIT $3
+SELECT file_id, binding FROM collected_files
+WHERE length(binding) = 37 AND substr(binding, 2, 4) <> $1 AND file_id > $2
+ORDER BY file_id LIMIT $3
 `
 
 type ListCollectedOfOlderKeyRow struct {
-	File    File
-	Data    []byte
+	FileID  wire.FileName
 	Binding []byte
 }
 
 func (q *Queries) ListCollectedOfOlderKey(ctx context.Context, key []byte, after wire.FileName, lim int32) ([]ListCollectedOfOlderKeyRow, error) {
-	rows, err := q.query(ctx, q.listCollectedOfOlderKeyStmt, listCollectedOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listCollectedOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -486,17 +495,7 @@ func (q *Queries) ListCollectedOfOlderKey(ctx context.Context, key []byte, after
 	var items []ListCollectedOfOlderKeyRow
 	for rows.Next() {
 		var i ListCollectedOfOlderKeyRow
-		if err := rows.Scan(
-			&i.File.ID,
-			&i.File.LibraryID,
-			&i.File.ApplicationID,
-			&i.File.ContractID,
-			&i.File.Metadata,
-			&i.File.Size,
-			&i.File.CreatedAt,
-			&i.Data,
-			&i.Binding,
-		); err != nil {
+		if err := rows.Scan(&i.FileID, &i.Binding); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -516,7 +515,7 @@ WHERE c.file_id > $1 AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = c.file_i
 `
 
 func (q *Queries) ListContentsOfNoFile(ctx context.Context, fileID wire.FileName, limit int32) ([]wire.FileName, error) {
-	rows, err := q.query(ctx, q.listContentsOfNoFileStmt, listContentsOfNoFile, fileID, limit)
+	rows, err := q.db.QueryContext(ctx, listContentsOfNoFile, fileID, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -552,7 +551,7 @@ type ListDeliveryStatesRow struct {
 }
 
 func (q *Queries) ListDeliveryStates(ctx context.Context, iD string, limit int32) ([]ListDeliveryStatesRow, error) {
-	rows, err := q.query(ctx, q.listDeliveryStatesStmt, listDeliveryStates, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listDeliveryStates, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -584,7 +583,7 @@ SELECT library_id, seq, hash, mac FROM event_checkpoints WHERE library_id = $1 A
 `
 
 func (q *Queries) ListEventCheckpoints(ctx context.Context, libraryID library.ID, seq Number, limit int32) ([]EventCheckpoint, error) {
-	rows, err := q.query(ctx, q.listEventCheckpointsStmt, listEventCheckpoints, libraryID, seq, limit)
+	rows, err := q.db.QueryContext(ctx, listEventCheckpoints, libraryID, seq, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -626,7 +625,7 @@ type ListEventCheckpointsOfOlderKeyParams struct {
 }
 
 func (q *Queries) ListEventCheckpointsOfOlderKey(ctx context.Context, arg ListEventCheckpointsOfOlderKeyParams) ([]EventCheckpoint, error) {
-	rows, err := q.query(ctx, q.listEventCheckpointsOfOlderKeyStmt, listEventCheckpointsOfOlderKey,
+	rows, err := q.db.QueryContext(ctx, listEventCheckpointsOfOlderKey,
 		arg.Key,
 		arg.LibraryID,
 		arg.Seq,
@@ -663,7 +662,7 @@ SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE libr
 `
 
 func (q *Queries) ListEventsAfter(ctx context.Context, libraryID library.ID, seq Number, limit int32) ([]Event, error) {
-	rows, err := q.query(ctx, q.listEventsAfterStmt, listEventsAfter, libraryID, seq, limit)
+	rows, err := q.db.QueryContext(ctx, listEventsAfter, libraryID, seq, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -698,7 +697,7 @@ SELECT id FROM files WHERE library_id = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
 func (q *Queries) ListFileIDs(ctx context.Context, libraryID library.ID, iD wire.FileName, limit int32) ([]wire.FileName, error) {
-	rows, err := q.query(ctx, q.listFileIDsStmt, listFileIDs, libraryID, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listFileIDs, libraryID, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -726,7 +725,7 @@ WHERE f.id > $1 AND NOT EXISTS (SELECT 1 FROM libraries l WHERE l.id = f.library
 `
 
 func (q *Queries) ListFilesOfNoLibrary(ctx context.Context, iD wire.FileName, limit int32) ([]wire.FileName, error) {
-	rows, err := q.query(ctx, q.listFilesOfNoLibraryStmt, listFilesOfNoLibrary, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listFilesOfNoLibrary, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -755,7 +754,7 @@ ORDER BY id LIMIT $3
 `
 
 func (q *Queries) ListGrantsOfOlderKey(ctx context.Context, key []byte, after library.GrantID, lim int32) ([]Grant, error) {
-	rows, err := q.query(ctx, q.listGrantsOfOlderKeyStmt, listGrantsOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listGrantsOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -804,7 +803,7 @@ type ListLibrariesOfOlderKeyRow struct {
 
 // Rows whose MAC was made with another master key than the newest, whose id is given.
 func (q *Queries) ListLibrariesOfOlderKey(ctx context.Context, key []byte, after library.ID, lim int32) ([]ListLibrariesOfOlderKeyRow, error) {
-	rows, err := q.query(ctx, q.listLibrariesOfOlderKeyStmt, listLibrariesOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listLibrariesOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -831,7 +830,7 @@ SELECT id FROM libraries WHERE id > $1 ORDER BY id LIMIT $2
 `
 
 func (q *Queries) ListLibraryIDs(ctx context.Context, iD library.ID, limit int32) ([]library.ID, error) {
-	rows, err := q.query(ctx, q.listLibraryIDsStmt, listLibraryIDs, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listLibraryIDs, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -868,7 +867,7 @@ type ListLoginsOfOlderKeyRow struct {
 }
 
 func (q *Queries) ListLoginsOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]ListLoginsOfOlderKeyRow, error) {
-	rows, err := q.query(ctx, q.listLoginsOfOlderKeyStmt, listLoginsOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listLoginsOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -902,7 +901,7 @@ ORDER BY id LIMIT $3
 `
 
 func (q *Queries) ListStorageFilesOfOlderKey(ctx context.Context, key []byte, after string, lim int32) ([]StorageFile, error) {
-	rows, err := q.query(ctx, q.listStorageFilesOfOlderKeyStmt, listStorageFilesOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listStorageFilesOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -943,7 +942,7 @@ ORDER BY id LIMIT $3
 `
 
 func (q *Queries) ListStoragesOfOlderKey(ctx context.Context, key []byte, after library.StorageID, lim int32) ([]Storage, error) {
-	rows, err := q.query(ctx, q.listStoragesOfOlderKeyStmt, listStoragesOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listStoragesOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -995,7 +994,7 @@ type ListTokensOfOlderKeyRow struct {
 }
 
 func (q *Queries) ListTokensOfOlderKey(ctx context.Context, key []byte, after seal.Hash, lim int32) ([]ListTokensOfOlderKeyRow, error) {
-	rows, err := q.query(ctx, q.listTokensOfOlderKeyStmt, listTokensOfOlderKey, key, after, lim)
+	rows, err := q.db.QueryContext(ctx, listTokensOfOlderKey, key, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -1038,7 +1037,7 @@ type ListUnboundAuthCodesRow struct {
 }
 
 func (q *Queries) ListUnboundAuthCodes(ctx context.Context, hash seal.Hash, limit int32) ([]ListUnboundAuthCodesRow, error) {
-	rows, err := q.query(ctx, q.listUnboundAuthCodesStmt, listUnboundAuthCodes, hash, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundAuthCodes, hash, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1078,7 +1077,7 @@ type ListUnboundChainsRow struct {
 }
 
 func (q *Queries) ListUnboundChains(ctx context.Context, libraryID library.ID, limit int32) ([]ListUnboundChainsRow, error) {
-	rows, err := q.query(ctx, q.listUnboundChainsStmt, listUnboundChains, libraryID, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundChains, libraryID, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1113,7 +1112,7 @@ type ListUnboundGrantsRow struct {
 
 // One that was revoked stays without a binding, so that nobody can put it back.
 func (q *Queries) ListUnboundGrants(ctx context.Context, iD library.GrantID, limit int32) ([]ListUnboundGrantsRow, error) {
-	rows, err := q.query(ctx, q.listUnboundGrantsStmt, listUnboundGrants, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundGrants, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1176,7 +1175,7 @@ type ListUnboundLibrariesRow struct {
 }
 
 func (q *Queries) ListUnboundLibraries(ctx context.Context, iD library.ID, limit int32) ([]ListUnboundLibrariesRow, error) {
-	rows, err := q.query(ctx, q.listUnboundLibrariesStmt, listUnboundLibraries, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundLibraries, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1203,7 +1202,7 @@ SELECT id, storage_id, folder, name, original_folder, original_name, size, sha25
 `
 
 func (q *Queries) ListUnboundStorageFiles(ctx context.Context, iD string, limit int32) ([]StorageFile, error) {
-	rows, err := q.query(ctx, q.listUnboundStorageFilesStmt, listUnboundStorageFiles, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundStorageFiles, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1242,7 +1241,7 @@ SELECT id, application_id, library_id, created_at, changed_at, expires_at, files
 `
 
 func (q *Queries) ListUnboundStorages(ctx context.Context, iD library.StorageID, limit int32) ([]Storage, error) {
-	rows, err := q.query(ctx, q.listUnboundStoragesStmt, listUnboundStorages, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundStorages, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1293,7 +1292,7 @@ type ListUnboundTokensRow struct {
 
 // A binding of 32 bytes lacks the part under the master keyring, which has 37.
 func (q *Queries) ListUnboundTokens(ctx context.Context, hash seal.Hash, limit int32) ([]ListUnboundTokensRow, error) {
-	rows, err := q.query(ctx, q.listUnboundTokensStmt, listUnboundTokens, hash, limit)
+	rows, err := q.db.QueryContext(ctx, listUnboundTokens, hash, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -1325,7 +1324,7 @@ UPDATE chains SET mac = $1 WHERE library_id = $2 AND mac = $3
 `
 
 func (q *Queries) RebindChain(ctx context.Context, mac []byte, libraryID library.ID, previous []byte) error {
-	_, err := q.exec(ctx, q.rebindChainStmt, rebindChain, mac, libraryID, previous)
+	_, err := q.db.ExecContext(ctx, rebindChain, mac, libraryID, previous)
 	return err
 }
 
@@ -1334,7 +1333,7 @@ UPDATE grants SET binding = $1 WHERE id = $2 AND binding = $3
 `
 
 func (q *Queries) RebindGrant(ctx context.Context, binding []byte, iD library.GrantID, previous []byte) error {
-	_, err := q.exec(ctx, q.rebindGrantStmt, rebindGrant, binding, iD, previous)
+	_, err := q.db.ExecContext(ctx, rebindGrant, binding, iD, previous)
 	return err
 }
 
@@ -1343,7 +1342,7 @@ UPDATE storages SET binding = $1 WHERE id = $2 AND binding = $3
 `
 
 func (q *Queries) RebindStorage(ctx context.Context, binding []byte, iD library.StorageID, previous []byte) error {
-	_, err := q.exec(ctx, q.rebindStorageStmt, rebindStorage, binding, iD, previous)
+	_, err := q.db.ExecContext(ctx, rebindStorage, binding, iD, previous)
 	return err
 }
 
@@ -1352,7 +1351,7 @@ UPDATE storage_files SET binding = $1 WHERE id = $2 AND binding = $3
 `
 
 func (q *Queries) RebindStorageFile(ctx context.Context, binding []byte, iD string, previous []byte) error {
-	_, err := q.exec(ctx, q.rebindStorageFileStmt, rebindStorageFile, binding, iD, previous)
+	_, err := q.db.ExecContext(ctx, rebindStorageFile, binding, iD, previous)
 	return err
 }
 
@@ -1361,7 +1360,7 @@ UPDATE adoptions SET mac = $2 WHERE id = $1
 `
 
 func (q *Queries) SetAdoptionMAC(ctx context.Context, iD Number, mac []byte) error {
-	_, err := q.exec(ctx, q.setAdoptionMACStmt, setAdoptionMAC, iD, mac)
+	_, err := q.db.ExecContext(ctx, setAdoptionMAC, iD, mac)
 	return err
 }
 
@@ -1371,7 +1370,7 @@ WHERE length(binding) IN (37, 69)
 `
 
 func (q *Queries) UnbindAuthCodes(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindAuthCodesStmt, unbindAuthCodes)
+	_, err := q.db.ExecContext(ctx, unbindAuthCodes)
 	return err
 }
 
@@ -1380,7 +1379,7 @@ UPDATE links SET binding = NULL
 `
 
 func (q *Queries) UnbindAuthRequests(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindAuthRequestsStmt, unbindAuthRequests)
+	_, err := q.db.ExecContext(ctx, unbindAuthRequests)
 	return err
 }
 
@@ -1390,7 +1389,7 @@ UPDATE chains SET mac = NULL WHERE length(mac) = 37
 
 // What was forged stays so.
 func (q *Queries) UnbindChains(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindChainsStmt, unbindChains)
+	_, err := q.db.ExecContext(ctx, unbindChains)
 	return err
 }
 
@@ -1400,7 +1399,7 @@ UPDATE collected_files SET binding = substr(binding, 1, 0), fingerprint = substr
 
 // The server cannot tell any more whether it has fetched the same before.
 func (q *Queries) UnbindCollected(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindCollectedStmt, unbindCollected)
+	_, err := q.db.ExecContext(ctx, unbindCollected)
 	return err
 }
 
@@ -1410,7 +1409,7 @@ UPDATE grants SET binding = NULL WHERE length(binding) > 1
 
 // What was revoked stays so.
 func (q *Queries) UnbindGrants(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindGrantsStmt, unbindGrants)
+	_, err := q.db.ExecContext(ctx, unbindGrants)
 	return err
 }
 
@@ -1419,7 +1418,7 @@ UPDATE libraries SET binding = NULL
 `
 
 func (q *Queries) UnbindLibraries(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindLibrariesStmt, unbindLibraries)
+	_, err := q.db.ExecContext(ctx, unbindLibraries)
 	return err
 }
 
@@ -1429,7 +1428,7 @@ UPDATE logins SET binding = NULL
 
 // Logins and requests are not adopted.
 func (q *Queries) UnbindLogins(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindLoginsStmt, unbindLogins)
+	_, err := q.db.ExecContext(ctx, unbindLogins)
 	return err
 }
 
@@ -1438,7 +1437,7 @@ UPDATE storage_files SET binding = NULL
 `
 
 func (q *Queries) UnbindStorageFiles(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindStorageFilesStmt, unbindStorageFiles)
+	_, err := q.db.ExecContext(ctx, unbindStorageFiles)
 	return err
 }
 
@@ -1447,7 +1446,7 @@ UPDATE storages SET binding = NULL
 `
 
 func (q *Queries) UnbindStorages(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindStoragesStmt, unbindStorages)
+	_, err := q.db.ExecContext(ctx, unbindStorages)
 	return err
 }
 
@@ -1457,6 +1456,6 @@ WHERE length(binding) IN (37, 69)
 `
 
 func (q *Queries) UnbindTokens(ctx context.Context) error {
-	_, err := q.exec(ctx, q.unbindTokensStmt, unbindTokens)
+	_, err := q.db.ExecContext(ctx, unbindTokens)
 	return err
 }

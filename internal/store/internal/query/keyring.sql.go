@@ -17,7 +17,7 @@ DELETE FROM trips WHERE secrets IS NOT NULL
 `
 
 func (q *Queries) DeleteAuthorizationSecrets(ctx context.Context) (int64, error) {
-	result, err := q.exec(ctx, q.deleteAuthorizationSecretsStmt, deleteAuthorizationSecrets)
+	result, err := q.db.ExecContext(ctx, deleteAuthorizationSecrets)
 	if err != nil {
 		return 0, err
 	}
@@ -30,7 +30,7 @@ WHERE id = $2
 `
 
 func (q *Queries) DeleteConnectionAccess(ctx context.Context, at Number, iD string) error {
-	_, err := q.exec(ctx, q.deleteConnectionAccessStmt, deleteConnectionAccess, at, iD)
+	_, err := q.db.ExecContext(ctx, deleteConnectionAccess, at, iD)
 	return err
 }
 
@@ -40,7 +40,7 @@ WHERE payload IS NOT NULL OR answer IS NOT NULL
 `
 
 func (q *Queries) DeleteDeliveryContents(ctx context.Context) (int64, error) {
-	result, err := q.exec(ctx, q.deleteDeliveryContentsStmt, deleteDeliveryContents)
+	result, err := q.db.ExecContext(ctx, deleteDeliveryContents)
 	if err != nil {
 		return 0, err
 	}
@@ -52,7 +52,7 @@ DELETE FROM signing_keys
 `
 
 func (q *Queries) DeleteSigningKeys(ctx context.Context) (int64, error) {
-	result, err := q.exec(ctx, q.deleteSigningKeysStmt, deleteSigningKeys)
+	result, err := q.db.ExecContext(ctx, deleteSigningKeys)
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +64,7 @@ DELETE FROM token_revocations
 `
 
 func (q *Queries) DeleteTokenRevocations(ctx context.Context) (int64, error) {
-	result, err := q.exec(ctx, q.deleteTokenRevocationsStmt, deleteTokenRevocations)
+	result, err := q.db.ExecContext(ctx, deleteTokenRevocations)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +84,7 @@ type EndUnfinishedDeliveryParams struct {
 }
 
 func (q *Queries) EndUnfinishedDelivery(ctx context.Context, arg EndUnfinishedDeliveryParams) error {
-	_, err := q.exec(ctx, q.endUnfinishedDeliveryStmt, endUnfinishedDelivery,
+	_, err := q.db.ExecContext(ctx, endUnfinishedDelivery,
 		arg.State,
 		arg.Reason,
 		arg.At,
@@ -104,7 +104,7 @@ FROM provider_accounts WHERE provider_accounts.id = $1
 
 // The contract of an account's grant or, if it has none, that of the request for which it is connected.
 func (q *Queries) GetContractOfConnection(ctx context.Context, id string) (string, error) {
-	row := q.queryRow(ctx, q.getContractOfConnectionStmt, getContractOfConnection, id)
+	row := q.db.QueryRowContext(ctx, getContractOfConnection, id)
 	var contract_id string
 	err := row.Scan(&contract_id)
 	return contract_id, err
@@ -123,7 +123,7 @@ type ListFingerprintsRow struct {
 
 // A fingerprint of another length was made by an older program, and is no box.
 func (q *Queries) ListFingerprints(ctx context.Context, after string, lim int32) ([]ListFingerprintsRow, error) {
-	rows, err := q.query(ctx, q.listFingerprintsStmt, listFingerprints, after, lim)
+	rows, err := q.db.QueryContext(ctx, listFingerprints, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ SELECT hash, link_hash, application_id, library_id, login_id, source, correlatio
 // What the master keyring has sealed: signing keys (see signing_key.sql), secrets of
 // authorizations, access to accounts, also to revoke it, payloads and answers of deliveries.
 func (q *Queries) ListSealedAuthorizations(ctx context.Context, after seal.Hash, lim int32) ([]Authorization, error) {
-	rows, err := q.query(ctx, q.listSealedAuthorizationsStmt, listSealedAuthorizations, after, lim)
+	rows, err := q.db.QueryContext(ctx, listSealedAuthorizations, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ ORDER BY id LIMIT $2
 `
 
 func (q *Queries) ListSealedConnections(ctx context.Context, after string, lim int32) ([]Connection, error) {
-	rows, err := q.query(ctx, q.listSealedConnectionsStmt, listSealedConnections, after, lim)
+	rows, err := q.db.QueryContext(ctx, listSealedConnections, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ ORDER BY delivery_id LIMIT $2
 `
 
 func (q *Queries) ListSealedDeliveries(ctx context.Context, after string, lim int32) ([]string, error) {
-	rows, err := q.query(ctx, q.listSealedDeliveriesStmt, listSealedDeliveries, after, lim)
+	rows, err := q.db.QueryContext(ctx, listSealedDeliveries, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +269,7 @@ SELECT account_id, library_id, application_id, source, access, created_at, next_
 `
 
 func (q *Queries) ListSealedTokenRevocations(ctx context.Context, after string, lim int32) ([]TokenRevocation, error) {
-	rows, err := q.query(ctx, q.listSealedTokenRevocationsStmt, listSealedTokenRevocations, after, lim)
+	rows, err := q.db.QueryContext(ctx, listSealedTokenRevocations, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +304,7 @@ SELECT id, library_id, application_id, contract_id, grant_id, account_id, provid
 `
 
 func (q *Queries) ListUnfinishedDeliveries(ctx context.Context) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.listUnfinishedDeliveriesStmt, listUnfinishedDeliveries)
+	rows, err := q.db.QueryContext(ctx, listUnfinishedDeliveries)
 	if err != nil {
 		return nil, err
 	}
@@ -352,7 +352,7 @@ WHERE delivery_id = $2 AND answer = $3
 `
 
 func (q *Queries) ReplaceAnswer(ctx context.Context, replacement []byte, deliveryID string, previous []byte) error {
-	_, err := q.exec(ctx, q.replaceAnswerStmt, replaceAnswer, replacement, deliveryID, previous)
+	_, err := q.db.ExecContext(ctx, replaceAnswer, replacement, deliveryID, previous)
 	return err
 }
 
@@ -361,7 +361,7 @@ UPDATE trips SET secrets = $1 WHERE hash = $2 AND secrets = $3
 `
 
 func (q *Queries) ReplaceAuthorizationSecrets(ctx context.Context, replacement []byte, hash seal.Hash, previous []byte) error {
-	_, err := q.exec(ctx, q.replaceAuthorizationSecretsStmt, replaceAuthorizationSecrets, replacement, hash, previous)
+	_, err := q.db.ExecContext(ctx, replaceAuthorizationSecrets, replacement, hash, previous)
 	return err
 }
 
@@ -370,7 +370,7 @@ UPDATE provider_accounts SET access = $1 WHERE id = $2 AND access = $3
 `
 
 func (q *Queries) ReplaceConnectionAccess(ctx context.Context, replacement []byte, iD string, previous []byte) error {
-	_, err := q.exec(ctx, q.replaceConnectionAccessStmt, replaceConnectionAccess, replacement, iD, previous)
+	_, err := q.db.ExecContext(ctx, replaceConnectionAccess, replacement, iD, previous)
 	return err
 }
 
@@ -380,7 +380,7 @@ WHERE file_id = $2 AND fingerprint = $3
 `
 
 func (q *Queries) ReplaceFingerprint(ctx context.Context, replacement []byte, fileID wire.FileName, previous []byte) error {
-	_, err := q.exec(ctx, q.replaceFingerprintStmt, replaceFingerprint, replacement, fileID, previous)
+	_, err := q.db.ExecContext(ctx, replaceFingerprint, replacement, fileID, previous)
 	return err
 }
 
@@ -390,7 +390,7 @@ WHERE delivery_id = $2 AND payload = $3
 `
 
 func (q *Queries) ReplacePayload(ctx context.Context, replacement []byte, deliveryID string, previous []byte) error {
-	_, err := q.exec(ctx, q.replacePayloadStmt, replacePayload, replacement, deliveryID, previous)
+	_, err := q.db.ExecContext(ctx, replacePayload, replacement, deliveryID, previous)
 	return err
 }
 
@@ -399,7 +399,7 @@ UPDATE signing_keys SET private = $1 WHERE id = $2 AND private = $3
 `
 
 func (q *Queries) ReplaceSigningKey(ctx context.Context, replacement []byte, iD string, previous []byte) error {
-	_, err := q.exec(ctx, q.replaceSigningKeyStmt, replaceSigningKey, replacement, iD, previous)
+	_, err := q.db.ExecContext(ctx, replaceSigningKey, replacement, iD, previous)
 	return err
 }
 
@@ -409,6 +409,6 @@ WHERE account_id = $2 AND access = $3
 `
 
 func (q *Queries) ReplaceTokenRevocation(ctx context.Context, replacement []byte, accountID wire.AccountID, previous []byte) error {
-	_, err := q.exec(ctx, q.replaceTokenRevocationStmt, replaceTokenRevocation, replacement, accountID, previous)
+	_, err := q.db.ExecContext(ctx, replaceTokenRevocation, replacement, accountID, previous)
 	return err
 }

@@ -16,7 +16,7 @@ INSERT INTO chains (library_id, events, hash, mac) VALUES ($1, 1, $2, $3)
 `
 
 func (q *Queries) AddChain(ctx context.Context, libraryID library.ID, hash []byte, mac []byte) error {
-	_, err := q.exec(ctx, q.addChainStmt, addChain, libraryID, hash, mac)
+	_, err := q.db.ExecContext(ctx, addChain, libraryID, hash, mac)
 	return err
 }
 
@@ -38,7 +38,7 @@ type AddLibraryParams struct {
 }
 
 func (q *Queries) AddLibrary(ctx context.Context, arg AddLibraryParams) error {
-	_, err := q.exec(ctx, q.addLibraryStmt, addLibrary,
+	_, err := q.db.ExecContext(ctx, addLibrary,
 		arg.ID,
 		arg.Email,
 		arg.PublicKey,
@@ -57,7 +57,7 @@ DELETE FROM libraries WHERE id = $1
 `
 
 func (q *Queries) DeleteLibrary(ctx context.Context, id library.ID) error {
-	_, err := q.exec(ctx, q.deleteLibraryStmt, deleteLibrary, id)
+	_, err := q.db.ExecContext(ctx, deleteLibrary, id)
 	return err
 }
 
@@ -66,7 +66,7 @@ SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, b
 `
 
 func (q *Queries) FindLibrary(ctx context.Context, email string) (Library, error) {
-	row := q.queryRow(ctx, q.findLibraryStmt, findLibrary, email)
+	row := q.db.QueryRowContext(ctx, findLibrary, email)
 	var i Library
 	err := row.Scan(
 		&i.ID,
@@ -87,7 +87,7 @@ SELECT id, email, public_key, created_at, code_saved, code_made_at, delete_at, b
 `
 
 func (q *Queries) GetLibrary(ctx context.Context, id library.ID) (Library, error) {
-	row := q.queryRow(ctx, q.getLibraryStmt, getLibrary, id)
+	row := q.db.QueryRowContext(ctx, getLibrary, id)
 	var i Library
 	err := row.Scan(
 		&i.ID,
@@ -108,7 +108,7 @@ SELECT library_id, kind, box, created_at FROM locks WHERE library_id = $1 AND ki
 `
 
 func (q *Queries) GetLock(ctx context.Context, libraryID library.ID, kind library.LockKind) (Lock, error) {
-	row := q.queryRow(ctx, q.getLockStmt, getLock, libraryID, kind)
+	row := q.db.QueryRowContext(ctx, getLock, libraryID, kind)
 	var i Lock
 	err := row.Scan(
 		&i.LibraryID,
@@ -124,7 +124,7 @@ SELECT id FROM libraries WHERE delete_at <> 0 AND delete_at <= $1 ORDER BY delet
 `
 
 func (q *Queries) ListShut(ctx context.Context, deleteAt Number) ([]library.ID, error) {
-	rows, err := q.query(ctx, q.listShutStmt, listShut, deleteAt)
+	rows, err := q.db.QueryContext(ctx, listShut, deleteAt)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ ORDER BY l.created_at, l.id LIMIT $3
 
 // Lists the sandboxes that no token opens. A library with a lock is a person's, whatever its row says.
 func (q *Queries) ListUnopenable(ctx context.Context, before Number, now Number, lim int32) ([]library.ID, error) {
-	rows, err := q.query(ctx, q.listUnopenableStmt, listUnopenable, before, now, lim)
+	rows, err := q.db.QueryContext(ctx, listUnopenable, before, now, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ UPDATE chains SET events = events WHERE library_id = $1
 // This write changes nothing. It locks the library: a write is the only way to lock that
 // both databases have.
 func (q *Queries) LockLibrary(ctx context.Context, libraryID library.ID) (int64, error) {
-	result, err := q.exec(ctx, q.lockLibraryStmt, lockLibrary, libraryID)
+	result, err := q.db.ExecContext(ctx, lockLibrary, libraryID)
 	if err != nil {
 		return 0, err
 	}
@@ -199,7 +199,7 @@ UPDATE libraries SET delete_at = $2 WHERE id = $1
 `
 
 func (q *Queries) SetDeleteAt(ctx context.Context, iD library.ID, deleteAt Number) error {
-	_, err := q.exec(ctx, q.setDeleteAtStmt, setDeleteAt, iD, deleteAt)
+	_, err := q.db.ExecContext(ctx, setDeleteAt, iD, deleteAt)
 	return err
 }
 
@@ -216,7 +216,7 @@ type SetLockParams struct {
 }
 
 func (q *Queries) SetLock(ctx context.Context, arg SetLockParams) error {
-	_, err := q.exec(ctx, q.setLockStmt, setLock,
+	_, err := q.db.ExecContext(ctx, setLock,
 		arg.LibraryID,
 		arg.Kind,
 		arg.Box,
@@ -230,7 +230,7 @@ UPDATE libraries SET code_saved = FALSE, code_made_at = $2 WHERE id = $1
 `
 
 func (q *Queries) SetRecoveryCodeMade(ctx context.Context, iD library.ID, codeMadeAt Number) error {
-	_, err := q.exec(ctx, q.setRecoveryCodeMadeStmt, setRecoveryCodeMade, iD, codeMadeAt)
+	_, err := q.db.ExecContext(ctx, setRecoveryCodeMade, iD, codeMadeAt)
 	return err
 }
 
@@ -239,7 +239,7 @@ UPDATE libraries SET code_saved = TRUE WHERE id = $1
 `
 
 func (q *Queries) SetRecoveryCodeSaved(ctx context.Context, id library.ID) (int64, error) {
-	result, err := q.exec(ctx, q.setRecoveryCodeSavedStmt, setRecoveryCodeSaved, id)
+	result, err := q.db.ExecContext(ctx, setRecoveryCodeSaved, id)
 	if err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ type AddLoginParams struct {
 }
 
 func (q *Queries) AddLogin(ctx context.Context, arg AddLoginParams) error {
-	_, err := q.exec(ctx, q.addLoginStmt, addLogin,
+	_, err := q.db.ExecContext(ctx, addLogin,
 		arg.ID,
 		arg.LibraryID,
 		arg.Hash,
@@ -51,7 +51,7 @@ UPDATE logins SET pending_code = NULL WHERE library_id = $1
 `
 
 func (q *Queries) DeletePendingRecoveryCodes(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deletePendingRecoveryCodesStmt, deletePendingRecoveryCodes, libraryID)
+	_, err := q.db.ExecContext(ctx, deletePendingRecoveryCodes, libraryID)
 	return err
 }
 
@@ -60,7 +60,7 @@ DELETE FROM logins WHERE id = $1
 `
 
 func (q *Queries) EndLogin(ctx context.Context, id library.LoginID) error {
-	_, err := q.exec(ctx, q.endLoginStmt, endLogin, id)
+	_, err := q.db.ExecContext(ctx, endLogin, id)
 	return err
 }
 
@@ -69,7 +69,7 @@ DELETE FROM logins WHERE library_id = $1 AND id <> $2
 `
 
 func (q *Queries) EndOtherLogins(ctx context.Context, libraryID library.ID, iD library.LoginID) error {
-	_, err := q.exec(ctx, q.endOtherLoginsStmt, endOtherLogins, libraryID, iD)
+	_, err := q.db.ExecContext(ctx, endOtherLogins, libraryID, iD)
 	return err
 }
 
@@ -85,7 +85,7 @@ type GetLoginRow struct {
 }
 
 func (q *Queries) GetLogin(ctx context.Context, hash seal.Hash) (GetLoginRow, error) {
-	row := q.queryRow(ctx, q.getLoginStmt, getLogin, hash)
+	row := q.db.QueryRowContext(ctx, getLogin, hash)
 	var i GetLoginRow
 	err := row.Scan(
 		&i.Login.ID,
@@ -116,7 +116,7 @@ SELECT EXISTS (SELECT 1 FROM logins WHERE id = $1 AND library_id = $2)
 `
 
 func (q *Queries) HasLogin(ctx context.Context, iD library.LoginID, libraryID library.ID) (bool, error) {
-	row := q.queryRow(ctx, q.hasLoginStmt, hasLogin, iD, libraryID)
+	row := q.db.QueryRowContext(ctx, hasLogin, iD, libraryID)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
@@ -127,7 +127,7 @@ UPDATE logins SET pending_code = $3 WHERE id = $1 AND library_id = $2
 `
 
 func (q *Queries) SetPendingRecoveryCode(ctx context.Context, iD library.LoginID, libraryID library.ID, pendingCode []byte) (int64, error) {
-	result, err := q.exec(ctx, q.setPendingRecoveryCodeStmt, setPendingRecoveryCode, iD, libraryID, pendingCode)
+	result, err := q.db.ExecContext(ctx, setPendingRecoveryCode, iD, libraryID, pendingCode)
 	if err != nil {
 		return 0, err
 	}
@@ -139,7 +139,7 @@ UPDATE logins SET seen_at = $2, expires_at = $3 WHERE id = $1
 `
 
 func (q *Queries) TouchLogin(ctx context.Context, iD library.LoginID, seenAt Number, expiresAt Number) (int64, error) {
-	result, err := q.exec(ctx, q.touchLoginStmt, touchLogin, iD, seenAt, expiresAt)
+	result, err := q.db.ExecContext(ctx, touchLogin, iD, seenAt, expiresAt)
 	if err != nil {
 		return 0, err
 	}

@@ -331,7 +331,6 @@ type Session struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
-	Sources       string
 	UnsignedKey   []byte
 }
 

@@ -14,7 +14,7 @@ UPDATE nonces SET retry_call = $2, retry_until = $3 WHERE hash = $1
 `
 
 func (q *Queries) AllowRetry(ctx context.Context, hash []byte, call []byte, until Number) error {
-	_, err := q.exec(ctx, q.allowRetryStmt, allowRetry, hash, call, until)
+	_, err := q.db.ExecContext(ctx, allowRetry, hash, call, until)
 	return err
 }
 
@@ -33,7 +33,7 @@ type UseNonceParams struct {
 
 // A nonce that was used before may be used once more by the call that it is kept for.
 func (q *Queries) UseNonce(ctx context.Context, arg UseNonceParams) (int64, error) {
-	result, err := q.exec(ctx, q.useNonceStmt, useNonce,
+	result, err := q.db.ExecContext(ctx, useNonce,
 		arg.Hash,
 		arg.ForgetAt,
 		arg.Now,

@@ -27,7 +27,7 @@ type AddPostboxParams struct {
 }
 
 func (q *Queries) AddPostbox(ctx context.Context, arg AddPostboxParams) (int64, error) {
-	result, err := q.exec(ctx, q.addPostboxStmt, addPostbox,
+	result, err := q.db.ExecContext(ctx, addPostbox,
 		arg.ID,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -46,7 +46,7 @@ DELETE FROM postboxes
 `
 
 func (q *Queries) DeletePostboxes(ctx context.Context) (int64, error) {
-	result, err := q.exec(ctx, q.deletePostboxesStmt, deletePostboxes)
+	result, err := q.db.ExecContext(ctx, deletePostboxes)
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +58,7 @@ DELETE FROM postboxes WHERE library_id = $1 AND application_id = $2
 `
 
 func (q *Queries) DeletePostboxesOfApplication(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) error {
-	_, err := q.exec(ctx, q.deletePostboxesOfApplicationStmt, deletePostboxesOfApplication, libraryID, applicationID)
+	_, err := q.db.ExecContext(ctx, deletePostboxesOfApplication, libraryID, applicationID)
 	return err
 }
 
@@ -67,7 +67,7 @@ SELECT id, library_id, application_id, contract_id, box, created_at FROM postbox
 `
 
 func (q *Queries) FindPostbox(ctx context.Context, libraryID library.ID, contractID wire.ContractID) (Postbox, error) {
-	row := q.queryRow(ctx, q.findPostboxStmt, findPostbox, libraryID, contractID)
+	row := q.db.QueryRowContext(ctx, findPostbox, libraryID, contractID)
 	var i Postbox
 	err := row.Scan(
 		&i.ID,
@@ -85,7 +85,7 @@ SELECT id, library_id, application_id, contract_id, box, created_at FROM postbox
 `
 
 func (q *Queries) GetPostbox(ctx context.Context, id library.PostboxID) (Postbox, error) {
-	row := q.queryRow(ctx, q.getPostboxStmt, getPostbox, id)
+	row := q.db.QueryRowContext(ctx, getPostbox, id)
 	var i Postbox
 	err := row.Scan(
 		&i.ID,
@@ -103,7 +103,7 @@ SELECT id, library_id, application_id, contract_id, box, created_at FROM postbox
 `
 
 func (q *Queries) ListPostboxes(ctx context.Context, after library.PostboxID, lim int32) ([]Postbox, error) {
-	rows, err := q.query(ctx, q.listPostboxesStmt, listPostboxes, after, lim)
+	rows, err := q.db.QueryContext(ctx, listPostboxes, after, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +137,6 @@ UPDATE postboxes SET box = $1 WHERE id = $2 AND box = $3
 `
 
 func (q *Queries) ReplacePostbox(ctx context.Context, replacement []byte, iD library.PostboxID, previous []byte) error {
-	_, err := q.exec(ctx, q.replacePostboxStmt, replacePostbox, replacement, iD, previous)
+	_, err := q.db.ExecContext(ctx, replacePostbox, replacement, iD, previous)
 	return err
 }

@@ -15,8 +15,8 @@ import (
 
 const addSession = `-- name: AddSession :exec
 INSERT INTO sessions (hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at,
-    sources, unsigned_key)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    unsigned_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type AddSessionParams struct {
@@ -29,12 +29,11 @@ type AddSessionParams struct {
 	Options       string
 	CreatedAt     Number
 	ExpiresAt     Number
-	Sources       string
 	UnsignedKey   []byte
 }
 
 func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
-	_, err := q.exec(ctx, q.addSessionStmt, addSession,
+	_, err := q.db.ExecContext(ctx, addSession,
 		arg.Hash,
 		arg.ApplicationID,
 		arg.ContractID,
@@ -44,7 +43,6 @@ func (q *Queries) AddSession(ctx context.Context, arg AddSessionParams) error {
 		arg.Options,
 		arg.CreatedAt,
 		arg.ExpiresAt,
-		arg.Sources,
 		arg.UnsignedKey,
 	)
 	return err
@@ -58,7 +56,7 @@ DELETE FROM sessions WHERE hash IN (
 
 // Those of a grant but the newest.
 func (q *Queries) DeleteOldestSessions(ctx context.Context, grantID library.GrantID, keep int32) (int64, error) {
-	result, err := q.exec(ctx, q.deleteOldestSessionsStmt, deleteOldestSessions, grantID, keep)
+	result, err := q.db.ExecContext(ctx, deleteOldestSessions, grantID, keep)
 	if err != nil {
 		return 0, err
 	}
@@ -70,7 +68,7 @@ DELETE FROM sessions WHERE hash = $1 AND grant_id = ''
 `
 
 func (q *Queries) DeleteSessionWithoutGrant(ctx context.Context, hash seal.Hash) error {
-	_, err := q.exec(ctx, q.deleteSessionWithoutGrantStmt, deleteSessionWithoutGrant, hash)
+	_, err := q.db.ExecContext(ctx, deleteSessionWithoutGrant, hash)
 	return err
 }
 
@@ -79,7 +77,7 @@ DELETE FROM sessions WHERE grant_id = $1
 `
 
 func (q *Queries) DeleteSessionsOfGrant(ctx context.Context, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.deleteSessionsOfGrantStmt, deleteSessionsOfGrant, grantID)
+	_, err := q.db.ExecContext(ctx, deleteSessionsOfGrant, grantID)
 	return err
 }
 
@@ -88,16 +86,16 @@ DELETE FROM sessions WHERE grant_id IN (SELECT grants.id FROM grants WHERE grant
 `
 
 func (q *Queries) DeleteSessionsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteSessionsOfLibraryStmt, deleteSessionsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteSessionsOfLibrary, libraryID)
 	return err
 }
 
 const getSession = `-- name: GetSession :one
-SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, sources, unsigned_key FROM sessions WHERE hash = $1
+SELECT hash, application_id, contract_id, grant_id, public_key, seal, options, created_at, expires_at, unsigned_key FROM sessions WHERE hash = $1
 `
 
 func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, error) {
-	row := q.queryRow(ctx, q.getSessionStmt, getSession, hash)
+	row := q.db.QueryRowContext(ctx, getSession, hash)
 	var i Session
 	err := row.Scan(
 		&i.Hash,
@@ -109,30 +107,16 @@ func (q *Queries) GetSession(ctx context.Context, hash seal.Hash) (Session, erro
 		&i.Options,
 		&i.CreatedAt,
 		&i.ExpiresAt,
-		&i.Sources,
 		&i.UnsignedKey,
 	)
 	return i, err
 }
 
 const giveSessionGrant = `-- name: GiveSessionGrant :exec
-UPDATE sessions SET grant_id = $1, seal = $2, sources = $3
-WHERE hash = $4
+UPDATE sessions SET grant_id = $1, seal = $2 WHERE hash = $3
 `
 
-type GiveSessionGrantParams struct {
-	GrantID library.GrantID
-	Seal    []byte
-	Sources string
-	Hash    seal.Hash
-}
-
-func (q *Queries) GiveSessionGrant(ctx context.Context, arg GiveSessionGrantParams) error {
-	_, err := q.exec(ctx, q.giveSessionGrantStmt, giveSessionGrant,
-		arg.GrantID,
-		arg.Seal,
-		arg.Sources,
-		arg.Hash,
-	)
+func (q *Queries) GiveSessionGrant(ctx context.Context, grantID library.GrantID, seal []byte, hash seal.Hash) error {
+	_, err := q.db.ExecContext(ctx, giveSessionGrant, grantID, seal, hash)
 	return err
 }

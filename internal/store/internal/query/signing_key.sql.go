@@ -23,7 +23,7 @@ type AddFirstSigningKeyParams struct {
 }
 
 func (q *Queries) AddFirstSigningKey(ctx context.Context, arg AddFirstSigningKeyParams) error {
-	_, err := q.exec(ctx, q.addFirstSigningKeyStmt, addFirstSigningKey,
+	_, err := q.db.ExecContext(ctx, addFirstSigningKey,
 		arg.ID,
 		arg.PublicKey,
 		arg.Private,
@@ -37,7 +37,7 @@ SELECT id, place, public_key, private, created_at FROM signing_keys ORDER BY cre
 `
 
 func (q *Queries) ListSigningKeys(ctx context.Context) ([]SigningKey, error) {
-	rows, err := q.query(ctx, q.listSigningKeysStmt, listSigningKeys)
+	rows, err := q.db.QueryContext(ctx, listSigningKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ ON CONFLICT (file_id) DO NOTHING
 `
 
 func (q *Queries) AddRemovalOfFile(ctx context.Context, id string) error {
-	_, err := q.exec(ctx, q.addRemovalOfFileStmt, addRemovalOfFile, id)
+	_, err := q.db.ExecContext(ctx, addRemovalOfFile, id)
 	return err
 }
 
@@ -33,7 +33,7 @@ ON CONFLICT (file_id) DO NOTHING
 `
 
 func (q *Queries) AddRemovalsOfTree(ctx context.Context, storageID library.StorageID, folder string, folderEnd string) error {
-	_, err := q.exec(ctx, q.addRemovalsOfTreeStmt, addRemovalsOfTree, storageID, folder, folderEnd)
+	_, err := q.db.ExecContext(ctx, addRemovalsOfTree, storageID, folder, folderEnd)
 	return err
 }
 
@@ -52,7 +52,7 @@ type AddStorageParams struct {
 }
 
 func (q *Queries) AddStorage(ctx context.Context, arg AddStorageParams) error {
-	_, err := q.exec(ctx, q.addStorageStmt, addStorage,
+	_, err := q.db.ExecContext(ctx, addStorage,
 		arg.ID,
 		arg.ApplicationID,
 		arg.CreatedAt,
@@ -68,7 +68,7 @@ INSERT INTO storage_contents (file_id, data) VALUES ($1, $2)
 `
 
 func (q *Queries) AddStorageContent(ctx context.Context, fileID string, data []byte) error {
-	_, err := q.exec(ctx, q.addStorageContentStmt, addStorageContent, fileID, data)
+	_, err := q.db.ExecContext(ctx, addStorageContent, fileID, data)
 	return err
 }
 
@@ -93,7 +93,7 @@ type AddStorageFileParams struct {
 }
 
 func (q *Queries) AddStorageFile(ctx context.Context, arg AddStorageFileParams) error {
-	_, err := q.exec(ctx, q.addStorageFileStmt, addStorageFile,
+	_, err := q.db.ExecContext(ctx, addStorageFile,
 		arg.ID,
 		arg.StorageID,
 		arg.Folder,
@@ -115,7 +115,7 @@ DELETE FROM storage_contents WHERE file_id IN (SELECT f.id FROM storage_files f
 `
 
 func (q *Queries) DeleteContentsOfTree(ctx context.Context, storageID library.StorageID, folder string, folderEnd string) error {
-	_, err := q.exec(ctx, q.deleteContentsOfTreeStmt, deleteContentsOfTree, storageID, folder, folderEnd)
+	_, err := q.db.ExecContext(ctx, deleteContentsOfTree, storageID, folder, folderEnd)
 	return err
 }
 
@@ -124,7 +124,7 @@ DELETE FROM account_references WHERE account_id = $1 AND kind = $2
 `
 
 func (q *Queries) DeleteHandlesOfStorage(ctx context.Context, accountID wire.AccountID, kind library.HandleKind) error {
-	_, err := q.exec(ctx, q.deleteHandlesOfStorageStmt, deleteHandlesOfStorage, accountID, kind)
+	_, err := q.db.ExecContext(ctx, deleteHandlesOfStorage, accountID, kind)
 	return err
 }
 
@@ -133,7 +133,7 @@ DELETE FROM storages WHERE id = $1
 `
 
 func (q *Queries) DeleteStorage(ctx context.Context, id library.StorageID) error {
-	_, err := q.exec(ctx, q.deleteStorageStmt, deleteStorage, id)
+	_, err := q.db.ExecContext(ctx, deleteStorage, id)
 	return err
 }
 
@@ -142,7 +142,7 @@ DELETE FROM storage_contents WHERE file_id = $1
 `
 
 func (q *Queries) DeleteStorageContent(ctx context.Context, fileID string) error {
-	_, err := q.exec(ctx, q.deleteStorageContentStmt, deleteStorageContent, fileID)
+	_, err := q.db.ExecContext(ctx, deleteStorageContent, fileID)
 	return err
 }
 
@@ -151,7 +151,7 @@ DELETE FROM storage_files WHERE id = $1
 `
 
 func (q *Queries) DeleteStorageFile(ctx context.Context, id string) error {
-	_, err := q.exec(ctx, q.deleteStorageFileStmt, deleteStorageFile, id)
+	_, err := q.db.ExecContext(ctx, deleteStorageFile, id)
 	return err
 }
 
@@ -160,7 +160,7 @@ DELETE FROM storage_removals WHERE file_id = $1
 `
 
 func (q *Queries) DeleteStorageRemoval(ctx context.Context, fileID string) error {
-	_, err := q.exec(ctx, q.deleteStorageRemovalStmt, deleteStorageRemoval, fileID)
+	_, err := q.db.ExecContext(ctx, deleteStorageRemoval, fileID)
 	return err
 }
 
@@ -170,7 +170,7 @@ WHERE storage_id = $1 AND folder >= $2 AND folder < $3
 `
 
 func (q *Queries) DeleteStorageTree(ctx context.Context, storageID library.StorageID, folder string, folderEnd string) error {
-	_, err := q.exec(ctx, q.deleteStorageTreeStmt, deleteStorageTree, storageID, folder, folderEnd)
+	_, err := q.db.ExecContext(ctx, deleteStorageTree, storageID, folder, folderEnd)
 	return err
 }
 
@@ -179,7 +179,7 @@ SELECT id, application_id, library_id, created_at, changed_at, expires_at, files
 `
 
 func (q *Queries) FindStorage(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) (Storage, error) {
-	row := q.queryRow(ctx, q.findStorageStmt, findStorage, libraryID, applicationID)
+	row := q.db.QueryRowContext(ctx, findStorage, libraryID, applicationID)
 	var i Storage
 	err := row.Scan(
 		&i.ID,
@@ -202,7 +202,7 @@ SELECT id, application_id, library_id, created_at, changed_at, expires_at, files
 `
 
 func (q *Queries) GetStorage(ctx context.Context, id library.StorageID) (Storage, error) {
-	row := q.queryRow(ctx, q.getStorageStmt, getStorage, id)
+	row := q.db.QueryRowContext(ctx, getStorage, id)
 	var i Storage
 	err := row.Scan(
 		&i.ID,
@@ -225,7 +225,7 @@ SELECT data FROM storage_contents WHERE file_id = $1
 `
 
 func (q *Queries) GetStorageContent(ctx context.Context, fileID string) ([]byte, error) {
-	row := q.queryRow(ctx, q.getStorageContentStmt, getStorageContent, fileID)
+	row := q.db.QueryRowContext(ctx, getStorageContent, fileID)
 	var data []byte
 	err := row.Scan(&data)
 	return data, err
@@ -236,7 +236,7 @@ SELECT id, storage_id, folder, name, original_folder, original_name, size, sha25
 `
 
 func (q *Queries) GetStorageFile(ctx context.Context, storageID library.StorageID, folder string, name string) (StorageFile, error) {
-	row := q.queryRow(ctx, q.getStorageFileStmt, getStorageFile, storageID, folder, name)
+	row := q.db.QueryRowContext(ctx, getStorageFile, storageID, folder, name)
 	var i StorageFile
 	err := row.Scan(
 		&i.ID,
@@ -259,7 +259,7 @@ UPDATE storages SET library_id = $2, expires_at = 0, binding = $3 WHERE id = $1
 `
 
 func (q *Queries) GiveStorage(ctx context.Context, iD library.StorageID, libraryID library.ID, binding []byte) error {
-	_, err := q.exec(ctx, q.giveStorageStmt, giveStorage, iD, libraryID, binding)
+	_, err := q.db.ExecContext(ctx, giveStorage, iD, libraryID, binding)
 	return err
 }
 
@@ -269,7 +269,7 @@ SELECT EXISTS (SELECT 1 FROM grants
 `
 
 func (q *Queries) HasGrant(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID, expiresAt Number) (bool, error) {
-	row := q.queryRow(ctx, q.hasGrantStmt, hasGrant, libraryID, applicationID, expiresAt)
+	row := q.db.QueryRowContext(ctx, hasGrant, libraryID, applicationID, expiresAt)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
@@ -281,7 +281,7 @@ SELECT EXISTS (SELECT 1 FROM storage_files f WHERE f.id = $1 AND f.storage_id = 
 `
 
 func (q *Queries) HasStorageContent(ctx context.Context, iD string, storageID library.StorageID) (bool, error) {
-	row := q.queryRow(ctx, q.hasStorageContentStmt, hasStorageContent, iD, storageID)
+	row := q.db.QueryRowContext(ctx, hasStorageContent, iD, storageID)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
@@ -294,7 +294,7 @@ ORDER BY c.file_id LIMIT $2
 `
 
 func (q *Queries) ListContentsOfNoStorageFile(ctx context.Context, fileID string, limit int32) ([]string, error) {
-	rows, err := q.query(ctx, q.listContentsOfNoStorageFileStmt, listContentsOfNoStorageFile, fileID, limit)
+	rows, err := q.db.QueryContext(ctx, listContentsOfNoStorageFile, fileID, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +321,7 @@ SELECT id FROM storages WHERE expires_at <> 0 AND expires_at <= $1 ORDER BY expi
 `
 
 func (q *Queries) ListExpiredStorages(ctx context.Context, expiresAt Number, limit int32) ([]library.StorageID, error) {
-	rows, err := q.query(ctx, q.listExpiredStoragesStmt, listExpiredStorages, expiresAt, limit)
+	rows, err := q.db.QueryContext(ctx, listExpiredStorages, expiresAt, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -349,7 +349,7 @@ WHERE f.id > $1 AND NOT EXISTS (SELECT 1 FROM storages s WHERE s.id = f.storage_
 `
 
 func (q *Queries) ListFilesOfNoStorage(ctx context.Context, iD string, limit int32) ([]string, error) {
-	rows, err := q.query(ctx, q.listFilesOfNoStorageStmt, listFilesOfNoStorage, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listFilesOfNoStorage, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -384,7 +384,7 @@ type ListLargeStorageFilesRow struct {
 }
 
 func (q *Queries) ListLargeStorageFiles(ctx context.Context, size Number, among int32, lim int32) ([]ListLargeStorageFilesRow, error) {
-	rows, err := q.query(ctx, q.listLargeStorageFilesStmt, listLargeStorageFiles, size, among, lim)
+	rows, err := q.db.QueryContext(ctx, listLargeStorageFiles, size, among, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -413,7 +413,7 @@ ORDER BY created_at DESC LIMIT 1000 OFFSET $2
 
 // Those of an application that no person has allowed, but the newest.
 func (q *Queries) ListOldestStorages(ctx context.Context, applicationID wire.ApplicationID, keep int32) ([]library.StorageID, error) {
-	rows, err := q.query(ctx, q.listOldestStoragesStmt, listOldestStorages, applicationID, keep)
+	rows, err := q.db.QueryContext(ctx, listOldestStorages, applicationID, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -450,7 +450,7 @@ type ListStorageFilesAfterParams struct {
 }
 
 func (q *Queries) ListStorageFilesAfter(ctx context.Context, arg ListStorageFilesAfterParams) ([]StorageFile, error) {
-	rows, err := q.query(ctx, q.listStorageFilesAfterStmt, listStorageFilesAfter,
+	rows, err := q.db.QueryContext(ctx, listStorageFilesAfter,
 		arg.StorageID,
 		arg.AfterFolder,
 		arg.AfterName,
@@ -503,7 +503,7 @@ type ListStorageFolderParams struct {
 }
 
 func (q *Queries) ListStorageFolder(ctx context.Context, arg ListStorageFolderParams) ([]StorageFile, error) {
-	rows, err := q.query(ctx, q.listStorageFolderStmt, listStorageFolder,
+	rows, err := q.db.QueryContext(ctx, listStorageFolder,
 		arg.StorageID,
 		arg.Folder,
 		arg.AfterName,
@@ -547,7 +547,7 @@ SELECT id FROM storages WHERE id > $1 ORDER BY id LIMIT $2
 `
 
 func (q *Queries) ListStorageIDs(ctx context.Context, iD library.StorageID, limit int32) ([]library.StorageID, error) {
-	rows, err := q.query(ctx, q.listStorageIDsStmt, listStorageIDs, iD, limit)
+	rows, err := q.db.QueryContext(ctx, listStorageIDs, iD, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -574,7 +574,7 @@ SELECT file_id, storage_id FROM storage_removals ORDER BY file_id LIMIT $1
 `
 
 func (q *Queries) ListStorageRemovals(ctx context.Context, limit int32) ([]StorageRemoval, error) {
-	rows, err := q.query(ctx, q.listStorageRemovalsStmt, listStorageRemovals, limit)
+	rows, err := q.db.QueryContext(ctx, listStorageRemovals, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -614,7 +614,7 @@ type ListStorageTreeParams struct {
 
 // The files of a folder and of all folders in it: those between its name and the next name.
 func (q *Queries) ListStorageTree(ctx context.Context, arg ListStorageTreeParams) ([]StorageFile, error) {
-	rows, err := q.query(ctx, q.listStorageTreeStmt, listStorageTree,
+	rows, err := q.db.QueryContext(ctx, listStorageTree,
 		arg.StorageID,
 		arg.Folder,
 		arg.FolderEnd,
@@ -660,7 +660,7 @@ SELECT id, application_id, library_id, created_at, changed_at, expires_at, files
 `
 
 func (q *Queries) ListStoragesOfLibrary(ctx context.Context, libraryID library.ID) ([]Storage, error) {
-	rows, err := q.query(ctx, q.listStoragesOfLibraryStmt, listStoragesOfLibrary, libraryID)
+	rows, err := q.db.QueryContext(ctx, listStoragesOfLibrary, libraryID)
 	if err != nil {
 		return nil, err
 	}
@@ -700,7 +700,7 @@ UPDATE storages SET created_at = created_at WHERE id = $1
 
 // This write changes nothing. It locks the storage.
 func (q *Queries) LockStorage(ctx context.Context, id library.StorageID) (int64, error) {
-	result, err := q.exec(ctx, q.lockStorageStmt, lockStorage, id)
+	result, err := q.db.ExecContext(ctx, lockStorage, id)
 	if err != nil {
 		return 0, err
 	}
@@ -724,7 +724,7 @@ type SetStorageUsageParams struct {
 }
 
 func (q *Queries) SetStorageUsage(ctx context.Context, arg SetStorageUsageParams) error {
-	_, err := q.exec(ctx, q.setStorageUsageStmt, setStorageUsage,
+	_, err := q.db.ExecContext(ctx, setStorageUsage,
 		arg.Files,
 		arg.Bytes,
 		arg.ChangedAt,
@@ -736,23 +736,23 @@ func (q *Queries) SetStorageUsage(ctx context.Context, arg SetStorageUsageParams
 	return err
 }
 
-const sumStorageTree = `-- name: SumStorageTree :one
-SELECT COUNT(*) AS files, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes,
-    CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version_sum
-FROM storage_files
-WHERE storage_id = $1 AND folder >= $2 AND folder < $3
+const sumStorages = `-- name: SumStorages :one
+SELECT COUNT(*) AS storages, CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files,
+    CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
+FROM storages WHERE application_id = $1
 `
 
-type SumStorageTreeRow struct {
-	Files      int64
-	Bytes      Number
-	VersionSum Number
+type SumStoragesRow struct {
+	Storages int64
+	Files    Number
+	Bytes    Number
 }
 
-func (q *Queries) SumStorageTree(ctx context.Context, storageID library.StorageID, folder string, folderEnd string) (SumStorageTreeRow, error) {
-	row := q.queryRow(ctx, q.sumStorageTreeStmt, sumStorageTree, storageID, folder, folderEnd)
-	var i SumStorageTreeRow
-	err := row.Scan(&i.Files, &i.Bytes, &i.VersionSum)
+// What all storages of an application hold.
+func (q *Queries) SumStorages(ctx context.Context, applicationID wire.ApplicationID) (SumStoragesRow, error) {
+	row := q.db.QueryRowContext(ctx, sumStorages, applicationID)
+	var i SumStoragesRow
+	err := row.Scan(&i.Storages, &i.Files, &i.Bytes)
 	return i, err
 }
 
@@ -768,7 +768,7 @@ type SumStoragesOfNobodyRow struct {
 
 // What the storages of an application hold that no person has allowed.
 func (q *Queries) SumStoragesOfNobody(ctx context.Context, applicationID wire.ApplicationID) (SumStoragesOfNobodyRow, error) {
-	row := q.queryRow(ctx, q.sumStoragesOfNobodyStmt, sumStoragesOfNobody, applicationID)
+	row := q.db.QueryRowContext(ctx, sumStoragesOfNobody, applicationID)
 	var i SumStoragesOfNobodyRow
 	err := row.Scan(&i.Files, &i.Bytes)
 	return i, err

@@ -16,7 +16,7 @@ DELETE FROM provider_accounts WHERE id = $1 AND pending AND updated_at < $2 RETU
 // The condition is repeated after a wait for another to write the row: an account that has just
 // been connected anew, or allowed, stays.
 func (q *Queries) DeleteLostConnection(ctx context.Context, iD string, before Number) (Connection, error) {
-	row := q.queryRow(ctx, q.deleteLostConnectionStmt, deleteLostConnection, iD, before)
+	row := q.db.QueryRowContext(ctx, deleteLostConnection, iD, before)
 	var i Connection
 	err := row.Scan(
 		&i.ID,
@@ -48,7 +48,7 @@ LIMIT $2
 `
 
 func (q *Queries) ListLostConnections(ctx context.Context, before Number, portion int32) ([]string, error) {
-	rows, err := q.query(ctx, q.listLostConnectionsStmt, listLostConnections, before, portion)
+	rows, err := q.db.QueryContext(ctx, listLostConnections, before, portion)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ DELETE FROM account_references WHERE id IN (
 `
 
 func (q *Queries) SweepAccountHandles(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepAccountHandlesStmt, sweepAccountHandles, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepAccountHandles, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -90,7 +90,7 @@ DELETE FROM codes WHERE hash IN (
 `
 
 func (q *Queries) SweepAuthCodes(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepAuthCodesStmt, sweepAuthCodes, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepAuthCodes, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -103,7 +103,7 @@ DELETE FROM links WHERE hash IN (
 `
 
 func (q *Queries) SweepAuthRequests(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepAuthRequestsStmt, sweepAuthRequests, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepAuthRequests, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -116,7 +116,7 @@ DELETE FROM trips WHERE hash IN (
 `
 
 func (q *Queries) SweepAuthorizations(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepAuthorizationsStmt, sweepAuthorizations, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepAuthorizations, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -129,7 +129,7 @@ DELETE FROM deleted_tokens WHERE hash IN (
 `
 
 func (q *Queries) SweepDeletedTokens(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepDeletedTokensStmt, sweepDeletedTokens, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepDeletedTokens, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -142,7 +142,7 @@ DELETE FROM logins WHERE id IN (
 `
 
 func (q *Queries) SweepLogins(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepLoginsStmt, sweepLogins, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepLogins, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +158,7 @@ DELETE FROM nonces WHERE hash IN (
 // The queries below delete expired rows in portions, so that no push waits long. A row
 // with the time 0 never expires.
 func (q *Queries) SweepNonces(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepNoncesStmt, sweepNonces, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepNonces, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -171,7 +171,7 @@ DELETE FROM sessions WHERE hash IN (
 `
 
 func (q *Queries) SweepSessions(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepSessionsStmt, sweepSessions, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepSessions, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -184,7 +184,7 @@ DELETE FROM token_revocations WHERE account_id IN (
 `
 
 func (q *Queries) SweepTokenRevocations(ctx context.Context, before Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepTokenRevocationsStmt, sweepTokenRevocations, before, portion)
+	result, err := q.db.ExecContext(ctx, sweepTokenRevocations, before, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -198,7 +198,7 @@ UPDATE tokens SET seal = NULL WHERE hash IN (
 `
 
 func (q *Queries) SweepTokenSeals(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepTokenSealsStmt, sweepTokenSeals, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepTokenSeals, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -211,7 +211,7 @@ DELETE FROM tokens WHERE hash IN (
 `
 
 func (q *Queries) SweepTokens(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepTokensStmt, sweepTokens, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepTokens, now, portion)
 	if err != nil {
 		return 0, err
 	}
@@ -225,7 +225,7 @@ DELETE FROM codes WHERE hash IN (
 `
 
 func (q *Queries) SweepUsedAuthCodes(ctx context.Context, now Number, portion int32) (int64, error) {
-	result, err := q.exec(ctx, q.sweepUsedAuthCodesStmt, sweepUsedAuthCodes, now, portion)
+	result, err := q.db.ExecContext(ctx, sweepUsedAuthCodes, now, portion)
 	if err != nil {
 		return 0, err
 	}

@@ -27,7 +27,7 @@ type AddTokenParams struct {
 }
 
 func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
-	_, err := q.exec(ctx, q.addTokenStmt, addToken,
+	_, err := q.db.ExecContext(ctx, addToken,
 		arg.Hash,
 		arg.Use,
 		arg.GrantID,
@@ -47,7 +47,7 @@ DELETE FROM tokens WHERE hash IN (
 
 // Those of a grant and use but the ones that expire last.
 func (q *Queries) DeleteOldestTokens(ctx context.Context, grantID library.GrantID, use library.TokenUse, keep int32) (int64, error) {
-	result, err := q.exec(ctx, q.deleteOldestTokensStmt, deleteOldestTokens, grantID, use, keep)
+	result, err := q.db.ExecContext(ctx, deleteOldestTokens, grantID, use, keep)
 	if err != nil {
 		return 0, err
 	}
@@ -59,7 +59,7 @@ UPDATE tokens SET seal = NULL WHERE grant_id = $1
 `
 
 func (q *Queries) DeleteTokenSealsOfGrant(ctx context.Context, grantID library.GrantID) error {
-	_, err := q.exec(ctx, q.deleteTokenSealsOfGrantStmt, deleteTokenSealsOfGrant, grantID)
+	_, err := q.db.ExecContext(ctx, deleteTokenSealsOfGrant, grantID)
 	return err
 }
 
@@ -68,7 +68,7 @@ UPDATE tokens SET seal = NULL WHERE grant_id IN (SELECT grants.id FROM grants WH
 `
 
 func (q *Queries) DeleteTokenSealsOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteTokenSealsOfLibraryStmt, deleteTokenSealsOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteTokenSealsOfLibrary, libraryID)
 	return err
 }
 
@@ -77,7 +77,7 @@ DELETE FROM tokens WHERE code_hash = $1
 `
 
 func (q *Queries) DeleteTokensOfCode(ctx context.Context, codeHash []byte) error {
-	_, err := q.exec(ctx, q.deleteTokensOfCodeStmt, deleteTokensOfCode, codeHash)
+	_, err := q.db.ExecContext(ctx, deleteTokensOfCode, codeHash)
 	return err
 }
 
@@ -96,7 +96,7 @@ type GetTokenInfoRow struct {
 }
 
 func (q *Queries) GetTokenInfo(ctx context.Context, hash seal.Hash, use library.TokenUse) (GetTokenInfoRow, error) {
-	row := q.queryRow(ctx, q.getTokenInfoStmt, getTokenInfo, hash, use)
+	row := q.db.QueryRowContext(ctx, getTokenInfo, hash, use)
 	var i GetTokenInfoRow
 	err := row.Scan(
 		&i.Token.Hash,
@@ -137,7 +137,7 @@ ON CONFLICT (hash) DO NOTHING
 `
 
 func (q *Queries) RememberLoginsOfLibrary(ctx context.Context, forgetAt Number, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.rememberLoginsOfLibraryStmt, rememberLoginsOfLibrary, forgetAt, libraryID)
+	_, err := q.db.ExecContext(ctx, rememberLoginsOfLibrary, forgetAt, libraryID)
 	return err
 }
 
@@ -149,7 +149,7 @@ ON CONFLICT (hash) DO NOTHING
 `
 
 func (q *Queries) RememberTokensOfGrant(ctx context.Context, forgetAt Number, grantID library.GrantID, use library.TokenUse) error {
-	_, err := q.exec(ctx, q.rememberTokensOfGrantStmt, rememberTokensOfGrant, forgetAt, grantID, use)
+	_, err := q.db.ExecContext(ctx, rememberTokensOfGrant, forgetAt, grantID, use)
 	return err
 }
 
@@ -161,7 +161,7 @@ ON CONFLICT (hash) DO NOTHING
 `
 
 func (q *Queries) RememberTokensOfLibrary(ctx context.Context, forgetAt Number, libraryID library.ID, use library.TokenUse) error {
-	_, err := q.exec(ctx, q.rememberTokensOfLibraryStmt, rememberTokensOfLibrary, forgetAt, libraryID, use)
+	_, err := q.db.ExecContext(ctx, rememberTokensOfLibrary, forgetAt, libraryID, use)
 	return err
 }
 
@@ -170,7 +170,7 @@ SELECT EXISTS (SELECT 1 FROM deleted_tokens WHERE hash = $1 AND forget_at > $2)
 `
 
 func (q *Queries) WasDeleted(ctx context.Context, hash seal.Hash, at Number) (bool, error) {
-	row := q.queryRow(ctx, q.wasDeletedStmt, wasDeleted, hash, at)
+	row := q.db.QueryRowContext(ctx, wasDeleted, hash, at)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err

@@ -54,7 +54,7 @@ type AddUsageRow struct {
 // library is locked, so nobody changes those meanwhile. PostgreSQL reads them as of before the statement and SQLite as
 // of its end, which is the same, as the statement does not change them.
 func (q *Queries) AddUsage(ctx context.Context, arg AddUsageParams) (AddUsageRow, error) {
-	row := q.queryRow(ctx, q.addUsageStmt, addUsage,
+	row := q.db.QueryRowContext(ctx, addUsage,
 		arg.LibraryID,
 		arg.ApplicationID,
 		arg.ContractID,
@@ -75,7 +75,7 @@ DELETE FROM usage WHERE library_id = $1
 `
 
 func (q *Queries) DeleteUsageOfLibrary(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.deleteUsageOfLibraryStmt, deleteUsageOfLibrary, libraryID)
+	_, err := q.db.ExecContext(ctx, deleteUsageOfLibrary, libraryID)
 	return err
 }
 
@@ -84,7 +84,7 @@ SELECT refused_at FROM usage WHERE library_id = $1 AND application_id = $2
 `
 
 func (q *Queries) ListRefusals(ctx context.Context, libraryID library.ID, applicationID wire.ApplicationID) ([]Number, error) {
-	rows, err := q.query(ctx, q.listRefusalsStmt, listRefusals, libraryID, applicationID)
+	rows, err := q.db.QueryContext(ctx, listRefusals, libraryID, applicationID)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ type ListUsageRow struct {
 }
 
 func (q *Queries) ListUsage(ctx context.Context, libraryID library.ID) ([]ListUsageRow, error) {
-	rows, err := q.query(ctx, q.listUsageStmt, listUsage, libraryID)
+	rows, err := q.db.QueryContext(ctx, listUsage, libraryID)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ type ListUsageFaultsRow struct {
 
 // Compares the usage of a library with its files, in one statement, so that a push does not come between.
 func (q *Queries) ListUsageFaults(ctx context.Context, libraryID library.ID, lim int32) ([]ListUsageFaultsRow, error) {
-	rows, err := q.query(ctx, q.listUsageFaultsStmt, listUsageFaults, libraryID, lim)
+	rows, err := q.db.QueryContext(ctx, listUsageFaults, libraryID, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ ORDER BY u.library_id LIMIT $2
 `
 
 func (q *Queries) ListUsageOfNoLibrary(ctx context.Context, libraryID library.ID, limit int32) ([]library.ID, error) {
-	rows, err := q.query(ctx, q.listUsageOfNoLibraryStmt, listUsageOfNoLibrary, libraryID, limit)
+	rows, err := q.db.QueryContext(ctx, listUsageOfNoLibrary, libraryID, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +249,7 @@ ON CONFLICT (library_id, application_id, contract_id) DO UPDATE SET files = excl
 
 // Counts the files of a library anew.
 func (q *Queries) RecountUsage(ctx context.Context, libraryID library.ID) error {
-	_, err := q.exec(ctx, q.recountUsageStmt, recountUsage, libraryID)
+	_, err := q.db.ExecContext(ctx, recountUsage, libraryID)
 	return err
 }
 
@@ -267,7 +267,7 @@ type SetRefusedAtParams struct {
 }
 
 func (q *Queries) SetRefusedAt(ctx context.Context, arg SetRefusedAtParams) error {
-	_, err := q.exec(ctx, q.setRefusedAtStmt, setRefusedAt,
+	_, err := q.db.ExecContext(ctx, setRefusedAt,
 		arg.LibraryID,
 		arg.ApplicationID,
 		arg.ContractID,
@@ -292,7 +292,7 @@ type SubtractUsageParams struct {
 
 // Takes a file out of the usage of a library.
 func (q *Queries) SubtractUsage(ctx context.Context, arg SubtractUsageParams) error {
-	_, err := q.exec(ctx, q.subtractUsageStmt, subtractUsage,
+	_, err := q.db.ExecContext(ctx, subtractUsage,
 		arg.Bytes,
 		arg.LibraryID,
 		arg.ApplicationID,
@@ -317,7 +317,7 @@ type SumUsageOfApplicationRow struct {
 }
 
 func (q *Queries) SumUsageOfApplication(ctx context.Context, applicationID wire.ApplicationID) ([]SumUsageOfApplicationRow, error) {
-	rows, err := q.query(ctx, q.sumUsageOfApplicationStmt, sumUsageOfApplication, applicationID)
+	rows, err := q.db.QueryContext(ctx, sumUsageOfApplication, applicationID)
 	if err != nil {
 		return nil, err
 	}
