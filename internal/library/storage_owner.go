@@ -75,26 +75,24 @@ func (c *Consents) findStorage(ctx context.Context, r *PendingRequest, id string
 	return storage, owner.Library, nil
 }
 
-// UseAccess reports whether a library has a grant of a client's application that counts, by whichever contract: see
-// [Standing]. A grant that the person has not given does not count. UseAccess marks the grant of the client's contract
-// as used or, if that has none, another one; at most once a minute.
-func (c *Consents) UseAccess(ctx context.Context, id ID, client wire.ClientID) (bool, error) {
+// HasAccess reports whether a library has a grant of a client's application that counts, by whichever contract: see
+// [Standing]. A grant that the person has not given does not count.
+func (c *Consents) HasAccess(ctx context.Context, id ID, client wire.ClientID) (bool, error) {
+	_, has, err := c.findAccess(ctx, id, client)
+	return has, err
+}
+
+// MarkAccessUsed marks the grant of a client's contract as used or, if that has none, another one by which HasAccess is
+// true; at most once a minute. What is only shown must not make a call fail: an error is in the log.
+func (c *Consents) MarkAccessUsed(ctx context.Context, id ID, client wire.ClientID) {
 	grant, has, err := c.findAccess(ctx, id, client)
-	if err != nil || !has {
-		return false, err
+	if now := c.now(); err == nil && has && now.Sub(grant.LastUsedAt) >= usePrecision {
+		err = c.store.UseGrant(ctx, id, grant.ID, now)
 	}
-	now := c.now()
-	if now.Sub(grant.LastUsedAt) < usePrecision {
-		return true, nil
+	if err != nil && !errors.Is(err, ErrNotFound) { // not found if it was revoked a moment ago
+		c.config.Log.WarnContext(ctx, "use of a grant not recorded", "library", id, "contract", client.Contract,
+			"error", err)
 	}
-	err = c.store.UseGrant(ctx, id, grant.ID, now)
-	if errors.Is(err, ErrNotFound) { // revoked a moment ago
-		return false, nil
-	}
-	if err != nil { // what is only shown must not keep an application from its files, as on a full disk
-		c.config.Log.WarnContext(ctx, "use of a grant not recorded", "grant", grant.ID, "error", err)
-	}
-	return true, nil
 }
 
 // usePrecision is how old a grant's LastUsedAt may be while it is used: people are shown no more than the minute.
@@ -130,7 +128,7 @@ type watchedAccess struct {
 }
 
 // WatchAccess returns a context that ends, for the cause ErrEnded, within a second after the client has been disabled
-// or, unless the library is empty, UseAccess would return false. The caller must call the function when the transfer is
+// or, unless the library is empty, HasAccess has become false. The caller must call the function when the transfer is
 // over.
 func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID) (context.Context, func()) {
 	return c.watches.add(ctx, watchedAccess{id, client}, func(ctx context.Context) (bool, error) {
@@ -140,7 +138,6 @@ func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID)
 		} else if err != nil || id == "" {
 			return true, err
 		}
-		_, has, err := c.findAccess(ctx, id, client)
-		return has, err
+		return c.HasAccess(ctx, id, client)
 	})
 }

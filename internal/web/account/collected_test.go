@@ -19,8 +19,8 @@ func TestStopAfterCollecting(t *testing.T) {
 	b, token := allowsSample(w, webtest.Anna, clinic)
 	account := clinic.ConnectionTo(token, 900101)
 	fetches(w)
-	const stays = "Files that were collected for Demo Clinic stay in your library. By what you stop here, nothing more is " +
-		"collected."
+	const stays = "Files that were collected for Demo Clinic stay in your library. By what you stop here, nothing " +
+		"more is collected."
 	p := b.Get("/grants").Click("revoke-" + clinic.GrantOf(token))
 	has(t, "the permission", p.TextOf("revoke-collected"), stays)
 	p = b.Get("/grants").Click("stop-all-" + string(clinic.Application.ID))
@@ -30,8 +30,8 @@ func TestStopAfterCollecting(t *testing.T) {
 	p = b.Get(clinic.RevokeURL(webtest.WebCallback, token, clinic.UserAccount(token)) + "&lng=en")
 	has(t, "the application's question", p.TextOf("revoke-collected"), stays)
 
-	const reads = "Files that were collected stay in your library, and Demo Clinic can go on reading them. To end that, " +
-		"stop its permission under Apps."
+	const reads = "Files that were collected stay in your library, and Demo Clinic can go on reading them. To end " +
+		"that, stop its permission under Apps."
 	p = b.Get(clinic.RevokeURL(webtest.WebCallback, token, account))
 	has(t, "the application's question about the account", p.Text(), reads)
 	p = b.Get("/accounts").Click("disconnect-" + string(account))
