@@ -16,7 +16,8 @@ type AccountType string
 
 // The account types that this package uses. digi.me has more, such as "BANK".
 const (
-	// AccountUser is the account that represents the person at the application itself.
+	// AccountUser is the account that represents the person at the application itself, or an account at a source that
+	// data is read from. At a Carrel the former is the one whose ServiceTypeReference is "library".
 	AccountUser AccountType = "USER"
 	// AccountPush is the account at a provider that [User.PushToProvider] sends to.
 	AccountPush AccountType = "PUSH"
@@ -87,9 +88,9 @@ func (u *User) ListAccounts(ctx context.Context) ([]Account, error) {
 	return accounts, nil
 }
 
-// DeleteAccount disconnects an account and deletes what was read from it. To delete it again is no error. If the
-// account represents the person ([AccountUser]), a Carrel no longer lists it until the next consent, and the tokens
-// stay valid.
+// DeleteAccount disconnects an account: nothing more is read from it or pushed to it. At digi.me that deletes what was
+// read from it; at a Carrel it stays in the person's library. To delete an account again is no error. The one that
+// represents the person (see [AccountUser]) a Carrel no longer lists until the next consent, and the tokens stay valid.
 func (u *User) DeleteAccount(ctx context.Context, account AccountID) error {
 	err := checkAccount(account)
 	if err == nil {
@@ -106,8 +107,8 @@ func (u *User) DeleteAccount(ctx context.Context, account AccountID) error {
 }
 
 // RevokeAccountURL returns the address of a page where the person can revoke the permission for an account. At a Carrel
-// that disconnects an account at a provider; for the account that represents the person ([AccountUser]) it ends the
-// consent. The browser returns to the redirect URL, whose query [ParseRevokeCallback] reads.
+// that disconnects an account at a provider or a source; for the account that represents the person (see [AccountUser])
+// it ends the consent. The browser returns to the redirect URL, whose query [ParseRevokeCallback] reads.
 func (u *User) RevokeAccountURL(ctx context.Context, account AccountID, redirectURL string) (string, error) {
 	if err := errors.Join(checkAccount(account), checkRedirectURL(redirectURL)); err != nil {
 		return "", fmt.Errorf("revoke account: %w", err)

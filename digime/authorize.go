@@ -38,7 +38,11 @@ type AuthorizeOptions struct {
 	// SampleDataSet replaces the data of a real source by the sample data with this name: see
 	// [Contract.ListSampleDataSets].
 	SampleDataSet string
-	// SampleDataAutoOnboard skips all pages, including the one that asks for consent. It requires SampleDataSet.
+	// SampleDataAutoOnboard skips all pages, including the one that asks for consent, so that an application can be
+	// tested without a person. It requires SampleDataSet; a source's usual one is "default". At a Carrel it works under
+	// a contract that the operator has registered as a sandbox and in a browser in which nobody is signed in: the
+	// browser comes back at once, and the tokens open a new library with the sample data. A contract that reads data of
+	// services needs a SourceID, too. Without one of these the pages ask as always.
 	SampleDataAutoOnboard bool
 	// SkipFetch connects the source without fetching its data now.
 	SkipFetch bool

@@ -33,7 +33,9 @@ type FileList struct {
 	State SessionState
 	// Accounts are the states of the single accounts.
 	Accounts map[AccountID]AccountStatus
-	// Files are the files so far.
+	// Files are the files so far. A Carrel lists those from sources first, in the order of the time that their contents
+	// are of, and then those that were pushed, in the order in which they arrived. So UpdatedAt does not grow along the
+	// list.
 	Files []FileEntry
 }
 

@@ -22,20 +22,22 @@ type FileMetadata struct {
 	LastModified time.Time
 }
 
-// RawMetadata describes a file that was pushed: what the application that pushed it said, and what the server has
-// added. It marshals to the JSON of the protocol.
+// RawMetadata describes a file that is not mapped. Most were pushed: it has what the application that pushed the file
+// said, and what the server has added. Others were fetched from a source as they are, such as a letter. It marshals to
+// the JSON of the protocol.
 type RawMetadata struct {
 	// MIMEType is the type of the content.
 	MIMEType string
-	// Accounts identify the person in the system of the application that pushed the file.
+	// Accounts identify the person in the system of the application that pushed the file. Of a file that was fetched it
+	// has the [Account] that it was fetched from.
 	Accounts []PusherAccount
-	// ApplicationID is the application that pushed the file.
+	// ApplicationID is the application that pushed the file, or for which it was fetched.
 	ApplicationID ApplicationID
-	// ContractID is the contract with which the file was pushed.
+	// ContractID is the contract with which the file was pushed, or under which it was fetched.
 	ContractID ContractID
 	// PartnerID identifies the organisation that the contract belongs to.
 	PartnerID string
-	// CreatedAt is when the file was pushed.
+	// CreatedAt is when the file was pushed, or last fetched.
 	CreatedAt time.Time
 	// Reference lists names that the application has for the file.
 	Reference []string

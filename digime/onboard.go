@@ -28,7 +28,8 @@ type OnboardOptions struct {
 	// SampleDataSet replaces the data of a real source by the sample data with this name: see
 	// [Contract.ListSampleDataSets].
 	SampleDataSet string
-	// SampleDataAutoOnboard skips all pages. It requires SampleDataSet.
+	// SampleDataAutoOnboard skips all pages at digi.me. It requires SampleDataSet. A Carrel skips pages only for
+	// [Contract.Authorize], and here the person is asked as always.
 	SampleDataAutoOnboard bool
 	// SkipFetch connects the source without fetching its data now.
 	SkipFetch bool

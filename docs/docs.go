@@ -1,4 +1,5 @@
-// Package docs has the document that the server serves: the description of the protocol.
+// Package docs has the documents that the server serves: the description of the protocol, and the layout of the
+// portability report.
 package docs
 
 import _ "embed"
@@ -7,3 +8,8 @@ import _ "embed"
 //
 //go:embed openapi.json
 var OpenAPI []byte
+
+// PortabilityReport is the layout of the portability report, in XML Schema.
+//
+//go:embed portability-report.xsd
+var PortabilityReport []byte

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (c *storageFlags) open(ctx context.Context) (*digime.Storage, error) {
 type clientStorageList struct {
 	storageFlags
 	Folder    string `arg:"" optional:"" help:"Folder to list; that of all others if missing."`
-	Recursive bool   `help:"Also list the folders within it." short:"r"`
+	Recursive bool   `help:"Also list the files in the folders within it." short:"r"`
 	JSON      bool   `help:"Print JSON."`
 }
 
@@ -77,7 +78,9 @@ func (c *clientStorageList) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	files, err := storage.ListFiles(ctx, digime.StorageListOptions{Folder: c.Folder, Recursive: c.Recursive})
+	// The table shows the folders, too, which are known only by the files in them.
+	recursive := c.Recursive || !c.JSON
+	files, err := storage.ListFiles(ctx, digime.StorageListOptions{Folder: c.Folder, Recursive: recursive})
 	if err != nil {
 		return err
 	}
@@ -88,9 +91,50 @@ func (c *clientStorageList) Run(ctx context.Context) error {
 		}
 		return printJSON(views)
 	}
-	return printTable(files, "FILE\tID", func(f digime.StorageFile) string {
-		return strings.TrimPrefix(f.Folder, "/") + f.Name + "\t" + f.ID
-	})
+	var folders []storageFolder
+	if !c.Recursive {
+		files, folders = splitFolders(files, len(segments(c.Folder)))
+	}
+	rows := make([]string, 0, len(folders)+len(files))
+	for _, f := range folders {
+		rows = append(rows, f.path+"\t"+count(int64(f.files), "file")+", with --recursive")
+	}
+	for _, f := range files {
+		rows = append(rows, strings.TrimPrefix(f.Folder, "/")+f.Name+"\t"+f.ID)
+	}
+	return printTable(rows, "FILE\tID", func(row string) string { return row })
+}
+
+// storageFolder is a folder that a list does not go into.
+type storageFolder struct {
+	path  string // with a slash at its end
+	files int
+}
+
+// splitFolders splits the files of a folder and of those within it into the files of the folder itself, whose path has
+// depth segments, and the folders. Upper and lower case count as the same.
+func splitFolders(all []digime.StorageFile, depth int) (files []digime.StorageFile, folders []storageFolder) {
+	for _, f := range all {
+		path := segments(f.Folder)
+		if len(path) <= depth {
+			files = append(files, f)
+			continue
+		}
+		name := strings.Join(path[:depth+1], "/") + "/"
+		i := slices.IndexFunc(folders, func(o storageFolder) bool {
+			return strings.EqualFold(o.path, name)
+		})
+		if i < 0 {
+			i, folders = len(folders), append(folders, storageFolder{path: name})
+		}
+		folders[i].files++
+	}
+	return files, folders
+}
+
+// segments splits a path. Empty segments count as none.
+func segments(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
 // storageFileView is the JSON that is printed for a file of a storage.

@@ -75,7 +75,10 @@ func (c *contractAdd) Run(ctx context.Context) error {
 	if c.Valid != 0 {
 		k.ExpiresAt = time.Now().Add(c.Valid)
 	}
-	var err error
+	warnings, err := c.checkServices(k.Scope)
+	if err != nil {
+		return err
+	}
 	if k.Terms, err = textOf(c.Terms); err != nil {
 		return err
 	}
@@ -87,16 +90,26 @@ func (c *contractAdd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Out != "" {
-		return c.addTo(ctx, k, private)
+		err := c.addTo(ctx, k, private)
+		if err == nil {
+			printWarnings(warnings)
+		}
+		return err
 	}
+	restricted := false
 	if private != "" {
-		if err := restrictOutput(); err != nil {
+		if restricted, err = restrictOutput(); err != nil {
 			return err
 		}
 	}
 	added, err := c.add(ctx, k)
 	if err != nil {
 		return err
+	}
+	printWarnings(warnings)
+	if restricted {
+		fmt.Fprintln(os.Stderr, "carrel: the file with the private key is readable for you only now (mode 0600); "+
+			"--out FILE makes it so from the beginning")
 	}
 	if c.JSON {
 		return printJSON(withKey(added, private))
@@ -167,17 +180,14 @@ func (c *contractAdd) addTo(ctx context.Context, k library.Contract, private str
 }
 
 // restrictOutput makes a file to which the standard output is redirected readable for its owner only, before a private
-// key is printed.
-func restrictOutput() error {
-	restricted, err := outfile.Restrict(os.Stdout)
+// key is made that could not be printed. It reports whether it has.
+func restrictOutput() (restricted bool, err error) {
+	restricted, err = outfile.Restrict(os.Stdout)
 	if err != nil {
-		return fmt.Errorf("the private key would be printed to a file that others may read: use --out FILE: %w", err)
+		return false, fmt.Errorf(
+			"the private key would be printed to a file that others may read: use --out FILE: %w", err)
 	}
-	if restricted {
-		fmt.Fprintln(os.Stderr, "carrel: the file with the private key is readable for you only now (mode 0600); "+
-			"--out FILE makes it so from the beginning")
-	}
-	return nil
+	return restricted, nil
 }
 
 // key sets the public key from the flag, or generates a pair and returns the private key.

@@ -87,6 +87,10 @@ func (c *contractEdit) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		warnings, err := c.checkServices(edited.Scope)
+		if err != nil {
+			return err
+		}
 		private, err := c.setKey(&edited, now)
 		if err != nil {
 			return err
@@ -101,7 +105,11 @@ func (c *contractEdit) Run(ctx context.Context) error {
 		if ended > 0 {
 			r.add("consents-ended", strconv.Itoa(ended))
 		}
-		return c.update(ctx, clients, client.Contract, edited, private)
+		if err := c.update(ctx, clients, client.Contract, edited, private); err != nil {
+			return err
+		}
+		printWarnings(warnings)
+		return nil
 	})
 }
 

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -17,6 +21,7 @@ type scopeFlags struct {
 	Services      []string `help:"Read only these data of services: GROUP, GROUP/SERVICE or GROUP/SERVICE/OBJECT, by their ids; repeat for more. \"all\" takes the bound away." placeholder:"IDS" sep:"none"`
 	Period        []string `help:"Read only data of services of this time: FROM..TO, FROM.. or ..TO, as in 2024-01-31, or the last 12h, 3d, 2w, 6m or 1y; repeat for more. \"all\" takes the bound away." placeholder:"TIME" sep:"none"`
 	CollectedOnly *bool    `help:"Read only data of services, and nothing that applications have pushed." negatable:""`
+	Catalogue     string   `help:"JSON file of the server's catalogue, to warn of ids in --services that it does not have. Default: the built-in one." env:"CARREL_CATALOGUE" type:"path"`
 }
 
 // noBound is the value of a flag that takes a bound away.
@@ -55,6 +60,46 @@ func (f scopeFlags) apply(k *library.Contract) error {
 		k.Scope.TimeRanges, err = parsePeriods(f.Period)
 	}
 	return err
+}
+
+// checkServices returns warnings of what --services names and the catalogue does not have: nothing of it can be read.
+// That may be meant, if the server has another catalogue, or gets one later.
+func (f scopeFlags) checkServices(scope library.Scope) (warnings []string, err error) {
+	if f.Services == nil {
+		return nil, nil
+	}
+	known, err := catalogue.Load(f.Catalogue, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, fmt.Errorf("--catalogue: %w", err)
+	}
+	where := cmp.Or(f.Catalogue, "the built-in catalogue")
+	warn := func(format string, args ...any) {
+		warnings = append(warnings, where+" has "+fmt.Sprintf(format, args...)+": the contract reads nothing of it, "+
+			"unless the server has another catalogue. docs/catalogue.md has the ids")
+	}
+	for _, g := range scope.ServiceGroups {
+		if known.ServiceGroupName(g.ID) == "" {
+			warn("no service group %d", g.ID)
+			continue
+		}
+		for _, t := range g.ServiceTypes {
+			switch group := known.GroupOfService(t.ID); group {
+			case g.ID:
+			case 0:
+				warn("no service %d", t.ID)
+			default:
+				warn("service %d in group %d and not in group %d", t.ID, group, g.ID)
+			}
+		}
+	}
+	return warnings, nil
+}
+
+// printWarnings prints warnings to the standard error.
+func printWarnings(warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintln(os.Stderr, "carrel: warning: "+w)
+	}
 }
 
 // parseServices parses groups, services and types of objects. Who names a whole group or service gets all of it.

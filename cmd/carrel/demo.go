@@ -70,6 +70,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	s, err := server.Open(ctx, config)
 	if err != nil && ctx.Err() != nil && !c.Headless { // stopped before it has started
+		fmt.Println("Stopped before it has started.")
 		return errors.Join(l.Close(), providers.Close())
 	}
 	if err != nil {
@@ -86,7 +87,11 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		err = d.interactive(ctx)
 	}
 	stop()
-	return errors.Join(err, <-served, s.Close(), providers.Close())
+	if err := errors.Join(err, <-served, s.Close(), providers.Close()); err != nil || c.Headless {
+		return err
+	}
+	fmt.Printf("Stopped. To go on with what is in the library: carrel demo --data %s\n", data)
+	return nil
 }
 
 // folder creates the data folder. A new one is not removed at the end: its path is

@@ -79,6 +79,7 @@ func TestWrongValues(t *testing.T) {
 		{"storage-quota", []string{"much"}, []string{`"much"`, noSize}},
 		{"storage-quota-files", []string{"1k"}, []string{`"1k"`, noNumber}},
 		{"storage-tokens-once", []string{"x"}, []string{"must be true"}},
+		{"seal-each", []string{"x"}, []string{"must be true"}},
 		{"legacy", []string{"v8"}, []string{"must be true"}},
 		{"library-quota", []string{"ten"}, []string{`"ten"`, noSize}},
 		{"library-quota-files", []string{"x"}, []string{noNumber}},

@@ -146,7 +146,7 @@ func ParseRequestToken(text string) (*Token, error) {
 // Peek decodes the claims without verifying them.
 func (t *Token) Peek(claims any) error {
 	if err := json.Unmarshal(t.payload, claims); err != nil {
-		return ErrTokenMalformed
+		return fmt.Errorf("%w: %w", ErrTokenMalformed, err)
 	}
 	return nil
 }

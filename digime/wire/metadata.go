@@ -62,6 +62,9 @@ type RawMetadata struct {
 // serverSet are the members that only the server sets. Those of a descriptor are ignored.
 var serverSet = []string{"appid", "contractid", "partnerid", "created", "appId", "contractId", "partnerId"}
 
+// mappedOnly are the members of [MappedMetadata], which no pushed file has. Those of a descriptor are ignored.
+var mappedOnly = []string{"objectCount", "objectType", "serviceGroup", "serviceName", "schema"}
+
 // ParseDescriptor reads and checks the metadata of a push. Its error is an [*Error] with [CodeValidationErrors] that
 // names the wrong member. mimeType and a non-empty accounts are required; reference and tags are arrays of strings.
 func ParseDescriptor(data []byte) (*Descriptor, error) {
@@ -119,6 +122,10 @@ func ParseDescriptor(data []byte) (*Descriptor, error) {
 		d.Accounts = append(d.Accounts, account)
 	}
 	for _, name := range serverSet {
+		delete(fields, name)
+	}
+	// With these a reader could take the file for one of mapped objects.
+	for _, name := range mappedOnly {
 		delete(fields, name)
 	}
 	// The spellings of RawMetadata would replace the members that were checked.

@@ -12,7 +12,8 @@ import (
 func TestParseDescriptor(t *testing.T) {
 	text := `{"mimeType":"image/png","accounts":[{"accountId":"patient-42","username":"zoë"}],
 		"reference":["scan.png"],"tags":[],"objectTypes":[{"name":"receipt","references":["1"]}],
-		"serviceGroups":[3],"providerName":"Clinic","note":{"a":1},"partnerId":"forged","created":1,"nothing":null}`
+		"serviceGroups":[3],"providerName":"Clinic","note":{"a":1},"partnerId":"forged","created":1,"nothing":null,
+		"objectCount":1,"objectType":"post","serviceGroup":"social","serviceName":"x","schema":{"standard":"fhir"}}`
 	d, err := ParseDescriptor([]byte(text))
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"encoding/json"
+	"reflect"
+)
+
 // SessionOptions say what a session reads. The zero value reads all that the contract allows.
 type SessionOptions struct {
 	Limits *Limits `json:"limits,omitempty"`
@@ -23,6 +28,45 @@ type Scope struct {
 	TimeRanges    []TimeRange    `json:"timeRanges,omitempty"`
 	ServiceGroups []ServiceGroup `json:"serviceGroups,omitempty"`
 	Criteria      []Criterion    `json:"criteria,omitempty"`
+}
+
+// UnmarshalJSON refuses an item that is null, which would select everything.
+func (s *Scope) UnmarshalJSON(data []byte) error {
+	var items struct {
+		TimeRanges    []*TimeRange    `json:"timeRanges"`
+		ServiceGroups []*ServiceGroup `json:"serviceGroups"`
+		Criteria      []*Criterion    `json:"criteria"`
+	}
+	if err := json.Unmarshal(data, &items); err != nil {
+		return err
+	}
+	var read Scope
+	var err error
+	if read.TimeRanges, err = withoutNull("timeRanges", items.TimeRanges); err != nil {
+		return err
+	}
+	if read.ServiceGroups, err = withoutNull("serviceGroups", items.ServiceGroups); err != nil {
+		return err
+	}
+	if read.Criteria, err = withoutNull("criteria", items.Criteria); err != nil {
+		return err
+	}
+	*s = read
+	return nil
+}
+
+func withoutNull[T any](member string, items []*T) ([]T, error) {
+	if items == nil {
+		return nil, nil
+	}
+	list := make([]T, 0, len(items))
+	for _, item := range items {
+		if item == nil {
+			return nil, &json.UnmarshalTypeError{Value: "null", Type: reflect.TypeFor[T](), Field: member}
+		}
+		list = append(list, *item)
+	}
+	return list, nil
 }
 
 // TimeRange is a span of time: From and To, or Last, which is a number and a unit (3d, 6m, 1y).

@@ -3,9 +3,8 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"math"
-	"strconv"
+	"reflect"
 	"time"
 )
 
@@ -42,17 +41,19 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 }
 
 func number(b []byte) (int64, error) {
+	wrong := &json.UnmarshalTypeError{Value: "null", Type: reflect.TypeFor[float64]()}
 	if bytes.Equal(b, []byte("null")) {
-		return 0, fmt.Errorf("want a number for a time, got null")
+		return 0, wrong
 	}
 	var f float64
 	if err := json.Unmarshal(b, &f); err != nil {
-		return 0, fmt.Errorf("want a number for a time: %w", err)
+		return 0, err
 	}
 	// Within this bound a float64 represents every whole number exactly, and neither the difference of two times nor a
 	// time.Time overflows.
 	if math.Abs(f) > 1<<53 {
-		return 0, fmt.Errorf("the time %s is out of range", strconv.FormatFloat(f, 'g', -1, 64))
+		wrong.Value = "one out of range"
+		return 0, wrong
 	}
 	return int64(f), nil
 }

@@ -11,16 +11,17 @@ import (
 func TestAccountHandleRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	notText := bad("the body is not the JSON that this call takes: value: want a string, got number")
 	for body, want := range map[string]refusal{
-		"":                                       bad("value"),
-		`null`:                                   bad("value"),
-		`{}`:                                     bad("value"),
-		`{"type":"accountId"}`:                   bad("value"),
-		`{"type":"accountId","value":1}`:         bad("the body is not the JSON that this call takes"),
+		"":                                       badValue,
+		`null`:                                   badValue,
+		`{}`:                                     badValue,
+		`{"type":"accountId"}`:                   badValue,
+		`{"type":"accountId","value":1}`:         notText,
 		`{"type":"email","value":"x"}`:           bad("type must be accountId or cloudId"),
 		`{"value":"x"}`:                          bad("type must be accountId or cloudId"),
 		`{"type":"cloudId","value":"nostorage"}`: notFound("Storage"),
-		`{"type":"accountId","value":"` + strings.Repeat("x", 257) + `"}`: bad("value"),
+		`{"type":"accountId","value":"` + strings.Repeat("x", 257) + `"}`: badValue,
 	} {
 		t.Run(body[:min(len(body), 40)],
 			func(t *testing.T) { w.refuses(t, post("reference", w.bearer(w.read, nil), body), want) })

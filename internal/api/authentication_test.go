@@ -70,7 +70,9 @@ type refusedBearer struct{ name, token, want string }
 const (
 	malformedToken = "bearer token"
 	badSignature   = "bearer token signature"
-	badClaims      = "bearer token claims"
+	badClaims      = "bearer token claims: "
+	noNonce        = "nonce: want 32 letters and digits"
+	noTimestamp    = "timestamp: want milliseconds, within 5 minutes of the server's clock"
 )
 
 // checkBearersRefused checks that each token is refused before anything else is looked at. The refusal says no more
@@ -189,10 +191,12 @@ func TestBearerClaims(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checkBearersRefused(t, []refusedBearer{
-		{"claims a list", forge(headerWith(nil), []int{1}, ps512(w.read.Key)), badClaims},
-		{"claims null", forge(headerWith(nil), nil, ps512(w.read.Key)), "nonce"},
-		{"client_id a number", w.bearer(w.read, claims{"client_id": 1}), badClaims},
-		{"access_token a list", w.bearer(w.read, claims{"access_token": []string{"x"}}), badClaims},
+		{"claims a list", forge(headerWith(nil), []int{1}, ps512(w.read.Key)), badClaims + "want an object, got array"},
+		{"claims null", forge(headerWith(nil), nil, ps512(w.read.Key)), noNonce},
+		{"client_id a number", w.bearer(w.read, claims{"client_id": 1}),
+			badClaims + "client_id: want a string, got number"},
+		{"access_token a list", w.bearer(w.read, claims{"access_token": []string{"x"}}),
+			badClaims + "access_token: want a string, got array"},
 	})
 }
 
@@ -211,18 +215,19 @@ func TestTimestamp(t *testing.T) {
 		{"five minutes ago", now.Add(-5 * time.Minute).UnixMilli(), ""},
 		{"five minutes ahead", now.Add(5 * time.Minute).UnixMilli(), ""},
 		{"with a fraction", float64(now.UnixMilli()) + 0.5, ""},
-		{"stale", now.Add(-5*time.Minute).UnixMilli() - 1, "timestamp"},
-		{"ahead", now.Add(5*time.Minute).UnixMilli() + 1, "timestamp"},
-		{"far ahead", now.AddDate(1000, 0, 0).UnixMilli(), "timestamp"},
-		{"seconds", now.Unix(), "timestamp"},
-		{"negative", -now.UnixMilli(), "timestamp"},
-		{"none", nil, "timestamp"},
-		{"zero", 0, "timestamp"},
-		{"text", now.Format(time.RFC3339), "bearer token claims"},
-		{"a number as text", json.Number("").String() + "1795499803480", "bearer token claims"},
-		{"out of range", 1e300, "bearer token claims"},
-		{"null", json.RawMessage("null"), "bearer token claims"},
-		{"a list", []int64{now.UnixMilli()}, "bearer token claims"},
+		{"stale", now.Add(-5*time.Minute).UnixMilli() - 1, noTimestamp},
+		{"ahead", now.Add(5*time.Minute).UnixMilli() + 1, noTimestamp},
+		{"far ahead", now.AddDate(1000, 0, 0).UnixMilli(), noTimestamp},
+		{"seconds", now.Unix(), noTimestamp},
+		{"negative", -now.UnixMilli(), noTimestamp},
+		{"none", nil, noTimestamp},
+		{"zero", 0, noTimestamp},
+		{"text", now.Format(time.RFC3339), badClaims + "timestamp: want a number, got string"},
+		{"a number as text", json.Number("").String() + "1795499803480",
+			badClaims + "timestamp: want a number, got string"},
+		{"out of range", 1e300, badClaims + "timestamp: want a number, got one out of range"},
+		{"null", json.RawMessage("null"), badClaims + "timestamp: want a number, got null"},
+		{"a list", []int64{now.UnixMilli()}, badClaims + "timestamp: want a number, got array"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := get("permission-access/contract", w.bearer(w.read, claims{"timestamp": tt.at}))

@@ -204,6 +204,14 @@ func replayed(nonce string) refusal {
 		"The nonce provided in JWT payload (" + nonce + ") has already been used"}
 }
 
+// The refusals of members that are malformed.
+var (
+	badChallenge = bad("code_challenge: want 32 bytes in base64url, which are 43 characters")
+	badValue     = bad("value: want an id of 1 to 256 bytes")
+	noCode       = bad("code: want the one that the browser has brought")
+	badVersion   = bad("FHIR version: want stu3, 3.0.2, r4 or 4.0.1")
+)
+
 var noScope = refusal{403, wire.CodeInsufficientScope,
 	"The request requires higher privileges than provided by the access token"}
 

@@ -462,18 +462,25 @@ func TestCloudQuota(t *testing.T) {
 	w := newWorld(t, func(c *server.Config) { c.StorageQuota = library.Quota{Files: 3, Bytes: 200_000} })
 	_, id := w.Person().AllowsStorage(w.write)
 	w.mustSend(t, uploads(w.write, id, "/a", strings.Repeat("a", 150_000)), nil)
-	full := cloudRefusal{507, wire.CodeQuotaExceeded,
-		"The storage is full: it holds 150000 of 200000 bytes. Delete files first"}
-	for what, body := range map[string]io.Reader{
-		"of unknown length": io.MultiReader(strings.NewReader(strings.Repeat("b", 50_001))),
-		"announced":         strings.NewReader(strings.Repeat("b", 50_001)),
-		"large":             io.MultiReader(bytes.NewReader(make([]byte, 5<<20))),
+	full := cloudRefusal{507, wire.CodeQuotaExceeded, "There is no room for the file: the storage holds 150000 of " +
+		"200000 bytes. Delete files first, or store a smaller one"}
+	tooLarge := cloudRefusal{507, wire.CodeQuotaExceeded,
+		"The file is larger than the 200000 bytes that a storage may hold"}
+	for what, tt := range map[string]struct {
+		body io.Reader
+		want cloudRefusal
+	}{
+		"of unknown length": {io.MultiReader(strings.NewReader(strings.Repeat("b", 50_001))), full},
+		"announced":         {strings.NewReader(strings.Repeat("b", 50_001)), full},
+		"just fits alone":   {strings.NewReader(strings.Repeat("b", 200_000)), full},
+		"too large alone":   {strings.NewReader(strings.Repeat("b", 200_001)), tooLarge},
+		"large":             {io.MultiReader(bytes.NewReader(make([]byte, 5<<20))), full},
 	} {
 		r := uploads(w.write, id, "/b", "")
-		r.body = body
+		r.body = tt.body
 		var a answer
 		w.Unchanged(what, func() { a = w.send(t, r) })
-		w.refusedCloud(t, a, full)
+		w.refusedCloud(t, a, tt.want)
 		if got := a.Header.Get("Retry-After"); got != "" {
 			t.Errorf("%s: Retry-After %q", what, got)
 		}
@@ -482,9 +489,35 @@ func TestCloudQuota(t *testing.T) {
 		w.mustSend(t, uploads(w.write, id, fmt.Sprint("/", i), "x"), nil)
 	}
 	w.refusesCloud(t, uploads(w.write, id, "/c", ""), cloudRefusal{507, wire.CodeQuotaExceeded,
-		"The storage is full: it holds 3 of 3 files. Delete files first"})
+		"There is no room for the file: the storage holds 3 of 3 files. Delete files first"})
 	w.mustSend(t, cloud("DELETE", w.write, id, "/a"), nil)
 	w.mustSend(t, uploads(w.write, id, "/c", strings.Repeat("c", 199_998)), nil)
+
+	// Into an empty storage a file that does not fit never fits.
+	_, empty := w.Person().AllowsStorage(w.write)
+	r := uploads(w.write, empty, "/c", "")
+	r.body = io.MultiReader(bytes.NewReader(make([]byte, 5<<20)))
+	w.refusedCloud(t, w.send(t, r), tooLarge)
+}
+
+// TestCloudQuotaOfNobody: storages that no person has allowed share a quota, and the message says so of one that is
+// empty.
+func TestCloudQuotaOfNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *server.Config) { c.StorageQuota = library.Quota{Files: 2, Bytes: 200_000} })
+	var ids [3]library.StorageID
+	for i := range ids {
+		var made wire.Storage
+		w.mustSend(t, post("storage", w.bearer(w.write, nil), ""), &made)
+		ids[i] = library.StorageID(made.ID)
+	}
+	w.mustSend(t, uploads(w.write, ids[0], "/a", strings.Repeat("a", 150_000)), nil)
+	const room = "There is no room for the file: all storages that no person has allowed yet hold together "
+	w.refusesCloud(t, uploads(w.write, ids[1], "/b", strings.Repeat("b", 50_001)), cloudRefusal{507,
+		wire.CodeQuotaExceeded, room + "150000 of 200000 bytes. Delete files first, or store a smaller one"})
+	w.mustSend(t, uploads(w.write, ids[1], "/b", "b"), nil)
+	w.refusesCloud(t, uploads(w.write, ids[2], "/c", ""), cloudRefusal{507,
+		wire.CodeQuotaExceeded, room + "2 of 2 files. Delete files first"})
 }
 
 // TestCloudRace: of uploads to one path at the same time, one is there as a whole.

@@ -82,10 +82,11 @@ func TestDiscovery(t *testing.T) {
 func TestDiscoveryRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withCatalogue(t))
+	const noBody = "the body is not the JSON that this call takes: byte 1: unexpected end of JSON input"
 	const notNumbers = " is not a list of whole numbers"
 	const statuses = "a list of approved, pending, deprecated, blocked, sampledataonly"
 	for body, want := range map[string]string{
-		`[`:                                  "the body is not the JSON that this call takes",
+		`[`:                                  noBody,
 		`[]`:                                 "the body is not a JSON object",
 		`{"limit":0}`:                        "limit is not a whole number from 1 to 1000",
 		`{"limit":"5"}`:                      "limit is not a whole number from 1 to 1000",

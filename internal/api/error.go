@@ -156,13 +156,20 @@ func quotaExceeded(full *library.QuotaError) *wire.Error {
 	return &wire.Error{Code: wire.CodeQuotaExceeded, Status: http.StatusInsufficientStorage, Message: message}
 }
 
-// storageQuotaExceeded refuses a file that does not fit into a storage.
+// storageQuotaExceeded refuses a file that does not fit into a storage. The message is short: see cloudError.
 func storageQuotaExceeded(full *library.QuotaError) *wire.Error {
-	message := fmt.Sprintf("The storage is full: it holds %d of %d files. Delete files first", full.Used.Files,
-		full.Quota.Files)
-	if full.InBytes {
-		message = fmt.Sprintf("The storage is full: it holds %d of %d bytes. Delete files first", full.Used.Bytes,
-			full.Quota.Bytes)
+	holds := "the storage holds"
+	if full.Shared {
+		holds = "all storages that no person has allowed yet hold together"
+	}
+	message := fmt.Sprintf("There is no room for the file: %s %d of %d files. Delete files first", holds,
+		full.Used.Files, full.Quota.Files)
+	switch {
+	case full.NeverFits():
+		message = fmt.Sprintf("The file is larger than the %d bytes that a storage may hold", full.Quota.Bytes)
+	case full.InBytes:
+		message = fmt.Sprintf("There is no room for the file: %s %d of %d bytes. Delete files first, or store a "+
+			"smaller one", holds, full.Used.Bytes, full.Quota.Bytes)
 	}
 	return &wire.Error{Code: wire.CodeQuotaExceeded, Status: http.StatusInsufficientStorage, Message: message}
 }

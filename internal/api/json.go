@@ -27,7 +27,11 @@ func decode(r *http.Request, v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return wire.Validation("the body is not the JSON that this call takes").Because(err)
+		what := "the body is not the JSON that this call takes"
+		if problem := wire.JSONProblem(err); problem != "" {
+			what += ": " + problem
+		}
+		return wire.Validation(what).Because(err)
 	}
 	if !wire.IsUnicode(body) {
 		return wire.Validation("the body has a text that is not Unicode")

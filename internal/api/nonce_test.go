@@ -22,14 +22,14 @@ func TestNonceShape(t *testing.T) {
 		nonce any
 		want  string
 	}{
-		{"none", nil, "nonce"},
-		{"empty", "", "nonce"},
-		{"short", strings.Repeat("a", 31), "nonce"},
-		{"long", strings.Repeat("a", 33), "nonce"},
-		{"with a dash", strings.Repeat("a", 31) + "-", "nonce"},
-		{"with a letter beyond ASCII", strings.Repeat("a", 30) + "é", "nonce"},
-		{"with a line end", strings.Repeat("a", 31) + "\n", "nonce"},
-		{"a number", 12345678, "bearer token claims"},
+		{"none", nil, noNonce},
+		{"empty", "", noNonce},
+		{"short", strings.Repeat("a", 31), noNonce},
+		{"long", strings.Repeat("a", 33), noNonce},
+		{"with a dash", strings.Repeat("a", 31) + "-", noNonce},
+		{"with a letter beyond ASCII", strings.Repeat("a", 30) + "é", noNonce},
+		{"with a line end", strings.Repeat("a", 31) + "\n", noNonce},
+		{"a number", 12345678, badClaims + "nonce: want a string, got number"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w.refuses(t,

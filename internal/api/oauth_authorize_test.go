@@ -96,15 +96,15 @@ func TestAuthorizeRefused(t *testing.T) {
 		{"state too long", claims{"state": strings.Repeat("s", 4097)}, bad("state is too long")},
 		{"no challenge", claims{"code_challenge": nil, "code_challenge_method": nil},
 			bad("code_challenge_method must be S256")},
-		{"no challenge but its method", claims{"code_challenge": nil}, bad("code_challenge")},
+		{"no challenge but its method", claims{"code_challenge": nil}, badChallenge},
 		{"no method", claims{"code_challenge_method": nil}, bad("code_challenge_method must be S256")},
 		{"plain", claims{"code_challenge_method": "plain"}, bad("code_challenge_method must be S256")},
 		{"method in lower case", claims{"code_challenge_method": "s256"}, bad("code_challenge_method must be S256")},
-		{"short challenge", claims{"code_challenge": "abc"}, bad("code_challenge")},
-		{"long challenge", claims{"code_challenge": strings.Repeat("a", 44)}, bad("code_challenge")},
-		{"response type", claims{"response_type": "token"}, bad("response_type")},
-		{"response mode", claims{"response_mode": "fragment"}, bad("response_mode")},
-		{"state a number", claims{"state": 1}, badBearer("bearer token claims")},
+		{"short challenge", claims{"code_challenge": "abc"}, badChallenge},
+		{"long challenge", claims{"code_challenge": strings.Repeat("a", 44)}, badChallenge},
+		{"response type", claims{"response_type": "token"}, bad("response_type: want code")},
+		{"response mode", claims{"response_mode": "fragment"}, bad("response_mode: want query")},
+		{"state a number", claims{"state": 1}, badBearer(badClaims + "state: want a string, got number")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w.refuses(t, post("oauth/authorize", w.bearer(w.read, authorizing(tt.with)), ""), tt.want)
@@ -190,7 +190,7 @@ func TestTokenReference(t *testing.T) {
 	w.mustSend(t, call(reader, onboard), nil)
 	w.mustSend(t, call(reader, renewing), nil)
 	w.refuses(t, call(reader, claims{"redirect_uri": callback, "code_challenge": "x", "code_challenge_method": "S256"}),
-		bad("code_challenge"))
+		badChallenge)
 	w.refuses(t, call(reader, claims{"redirect_uri": callback, "state": strings.Repeat("s", 4097)}),
 		bad("state is too long"))
 	for _, with := range []claims{onboard, renewing} {

@@ -106,7 +106,7 @@ func TestVerifierForm(t *testing.T) {
 	for _, wrong := range []string{challenge[:42], challenge + "A", challenge[:42] + "=", challenge[:42] + "+",
 		challenge[:42] + "B"} {
 		w.refused(t, w.send(t, post("oauth/authorize", w.bearer(w.write,
-			authorizing(claims{"code_challenge": wrong})), "")), bad("code_challenge"))
+			authorizing(claims{"code_challenge": wrong})), "")), badChallenge)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestTextsAreUnicode(t *testing.T) {
 		w.mustSend(t, post("permission-access/trigger", w.as(reader, nil),
 			fmt.Sprintf(`{"scope":{"criteria":[{"metadata":{"reference":["%s"]}}]}}`, good)), nil)
 	}
-	w.refuses(t, post("reference", w.bearer(w.read, nil), `{"type":"accountId","value":"a\u0000"}`), bad("value"))
+	w.refuses(t, post("reference", w.bearer(w.read, nil), `{"type":"accountId","value":"a\u0000"}`), badValue)
 }
 
 // The options of a session are stored with it, and are bounded.

@@ -60,9 +60,9 @@ func TestExchangeRefused(t *testing.T) {
 		with claims
 		want refusal
 	}{
-		{"no code", w.write, code(nil, carreltest.Verifier), bad("code")},
-		{"an empty code", w.write, code("", carreltest.Verifier), bad("code")},
-		{"a code with a NUL", w.write, code(fresh.Code+"\x00", carreltest.Verifier), bad("code")},
+		{"no code", w.write, code(nil, carreltest.Verifier), noCode},
+		{"an empty code", w.write, code("", carreltest.Verifier), noCode},
+		{"a code with a NUL", w.write, code(fresh.Code+"\x00", carreltest.Verifier), noCode},
 		{"unknown", w.write, code(wire.RandomAlphanumeric(43), carreltest.Verifier),
 			invalid(wire.KindAuthorizationCode)},
 		{"the link's code", w.write, code(link, carreltest.Verifier), invalid(wire.KindAuthorizationCode)},
@@ -84,7 +84,7 @@ func TestExchangeRefused(t *testing.T) {
 		{"another case", w.write, claims{"grant_type": "Authorization_Code", "code": fresh.Code},
 			bad("grant_type must be authorization_code or refresh_token")},
 		{"grant_type a list", w.write, claims{"grant_type": []string{"refresh_token"}},
-			badBearer("bearer token claims")},
+			badBearer(badClaims + "grant_type: want a string, got array")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			// The second use of a code is noted for its person.

@@ -85,7 +85,7 @@ func (a *api) unsignedSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	id, err := wire.ParseClientID(body.Application + "_" + body.Contract)
 	if err != nil {
-		return wire.Validation("appId and contractId").Because(err)
+		return wire.Validation("appId and contractId: want letters and digits").Because(err)
 	}
 	if _, err := a.Clients.FindContract(r.Context(), id); err != nil {
 		return err

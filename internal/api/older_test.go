@@ -51,7 +51,7 @@ func TestTracking(t *testing.T) {
 	}
 	w.refuses(t, post("tracking/sdk", "", events), badBearer("bearer token"))
 	w.refuses(t, post("tracking/sdk", w.bearer(w.read, nil), "{"),
-		bad("the body is not the JSON that this call takes"))
+		bad("the body is not the JSON that this call takes: …"))
 	w.refuses(t, post("tracking/sdk", w.bearer(w.read, nil), strings.Repeat(" ", 1<<20)+"{}"),
 		refusal{413, wire.CodePayloadTooLarge, "The body is too long"})
 }

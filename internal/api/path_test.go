@@ -153,6 +153,32 @@ func TestHugeHeaders(t *testing.T) {
 	w.works(t)
 }
 
+// What docs/openapi.json says of requests that reach no call: they get a line of text, and no error of the protocol.
+func TestAnswersBeforeAnyCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const call = "POST /v1.7/oauth/token HTTP/1.1\r\nHost: x\r\n"
+	for text, status := range map[string]int{
+		"GET /v1.7/a% HTTP/1.1\r\nHost: x\r\n\r\n":                    400,
+		"GET /v1.7/a%zz HTTP/1.1\r\nHost: x\r\n\r\n":                  400,
+		"GET /v1.7/jwks/oauth HTTP/1.1\r\n\r\n":                       400,
+		call + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n":       400,
+		call + "X-Long: " + strings.Repeat("x", 100<<10) + "\r\n\r\n": 431,
+		call + "Transfer-Encoding: gzip\r\n\r\n":                      501,
+	} {
+		t.Run(fmt.Sprintf("%.60q", text), func(t *testing.T) {
+			l := w.dial(t)
+			_ = l.say("%s", text) // it may stop listening
+			a := l.hear("GET")
+			if a.StatusCode != status || a.Header.Get("X-Error-Code") != "" ||
+				!strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") || !a.Close {
+				t.Errorf("%d %v, want %d", a.StatusCode, a.Header, status)
+			}
+		})
+	}
+	w.works(t)
+}
+
 // A line that is no HTTP, and methods with a meaning of their own to proxies.
 func TestNoHTTP(t *testing.T) {
 	t.Parallel()

@@ -303,7 +303,7 @@ func TestPostboxRefusals(t *testing.T) {
 		{"no key", w.pushTo(user.grant, user.postbox, with(good, "symmetrical_key", "")), bad(noKey)},
 		{"no base64", w.pushTo(user.grant, user.postbox, with(good, "symmetrical_key", "*")), bad(noBase64)},
 		{"a key of a number", w.pushTo(user.grant, user.postbox, with(good, "symmetrical_key", 1)),
-			badBearer("bearer token claims")},
+			badBearer(badClaims + "symmetrical_key: want a string, got number")},
 		{"a short IV", w.pushTo(user.grant, user.postbox, with(good, "iv", "00")), bad(noBase64)},
 		{"another IV", w.pushTo(user.grant, user.postbox, with(good, "iv", strings.Repeat("00", 16))),
 			bad("FileDescriptor metadata is not a JSON object")},

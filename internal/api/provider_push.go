@@ -30,7 +30,7 @@ var pushVersions = map[string]fhir.Version{
 func (a *api) pushToProvider(w http.ResponseWriter, r *http.Request, b *library.Bearer) error {
 	version, ok := pushVersions[r.PathValue("version")]
 	if !ok {
-		return wire.Validation("FHIR version")
+		return wire.Validation("FHIR version: want stu3, 3.0.2, r4 or 4.0.1")
 	}
 	account, err := accountID(r)
 	if err != nil {

@@ -33,14 +33,14 @@ func TestProviderVersions(t *testing.T) {
 	}
 	for version, want := range map[string]refusal{
 		"r4": bad("this provider takes FHIR 3.0"), "4.0.1": bad("this provider takes FHIR 3.0"),
-		"STU3": bad("FHIR version"), "Stu3": bad("FHIR version"), "3.0": bad("FHIR version"),
-		"3.0.1": bad("FHIR version"), "R4": bad("FHIR version"), "4.0": bad("FHIR version"),
-		"stu4": bad("FHIR version"), "dstu2": bad("FHIR version"), "3.0.20": bad("FHIR version"),
-		"3": bad("FHIR version"), "stu3%20": bad("FHIR version"),
-		"%2E%2E%2E": bad("FHIR version"), "%00": bad("FHIR version"), "%E2%98%82": bad("FHIR version"),
-		strings.Repeat("3", 4000): bad("FHIR version"),
+		"STU3": badVersion, "Stu3": badVersion, "3.0": badVersion,
+		"3.0.1": badVersion, "R4": badVersion, "4.0": badVersion,
+		"stu4": badVersion, "dstu2": badVersion, "3.0.20": badVersion,
+		"3": badVersion, "stu3%20": badVersion,
+		"%2E%2E%2E": badVersion, "%00": badVersion, "%E2%98%82": badVersion,
+		strings.Repeat("3", 4000): badVersion,
 		"":                        notFound("Call"), "stu3/": notFound("Call"), "stu3/Observation": notFound("Call"),
-		"a%2Fb": bad("FHIR version"), "%2F": notFound("Call"),
+		"a%2Fb": badVersion, "%2F": notFound("Call"),
 	} {
 		t.Run(fmt.Sprintf("%.20s", version), func(t *testing.T) { w.refuses(t, push(version), want) })
 	}

@@ -23,7 +23,7 @@ func (a *api) report(w http.ResponseWriter, r *http.Request, b *library.Bearer) 
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return wire.Validation("the query").Because(err)
+		return wire.Validation("the query is not encoded as a form").Because(err)
 	}
 	period, err := reportPeriod(query)
 	if err != nil {
@@ -86,11 +86,11 @@ const (
 func reportPeriod(query url.Values) (p library.ReportPeriod, err error) {
 	for _, name := range []string{"format", "from", "to"} {
 		if len(query[name]) > 1 {
-			return p, wire.Validation(name)
+			return p, wire.Validation(name + ": it is there more than once")
 		}
 	}
 	if query.Has("format") && query.Get("format") != reportFormat {
-		return p, wire.Validation("format")
+		return p, wire.Validation("format: want " + reportFormat)
 	}
 	if p.From, err = reportTime("from", query.Get("from")); err != nil {
 		return p, err
@@ -107,21 +107,22 @@ func reportPeriod(query url.Values) (p library.ReportPeriod, err error) {
 var decimal = regexp.MustCompile(`^(-?[0-9]{1,15})(?:\.([0-9]{1,15}))?$`)
 
 func reportTime(name, text string) (time.Time, error) {
+	const noTime = ": want a time in Unix seconds, such as 1730000000"
 	if text == "" || text == absentTime {
 		return time.Time{}, nil
 	}
 	parts := decimal.FindStringSubmatch(text)
 	if parts == nil {
-		return time.Time{}, wire.Validation(name)
+		return time.Time{}, wire.Validation(name + noTime)
 	}
 	seconds, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil {
-		return time.Time{}, wire.Validation(name).Because(err)
+		return time.Time{}, wire.Validation(name + noTime).Because(err)
 	}
 	millis, err := strconv.ParseInt((parts[2] + "000")[:3], 10, 64)
 	switch {
 	case err != nil:
-		return time.Time{}, wire.Validation(name).Because(err)
+		return time.Time{}, wire.Validation(name + noTime).Because(err)
 	case parts[1][0] == '-':
 		seconds, millis = 0, 0
 	case seconds > maxReportTime:

@@ -88,36 +88,37 @@ func TestReportRefused(t *testing.T) {
 	w := newWorld(t)
 	anna := w.Person()
 	reader, writer, foreign := anna.Allows(w.read), anna.Allows(w.write), anna.Allows(w.foreign)
+	const noTime, twice = ": want a time in Unix seconds, such as 1730000000", ": it is there more than once"
 	for query, want := range map[string]refusal{
-		"format=json":                       bad("format"),
-		"format=XML":                        bad("format"),
-		"format=":                           bad("format"),
-		"format=undefined":                  bad("format"),
-		"format=xml&format=xml":             bad("format"),
-		"from=2026-11-01":                   bad("from"),
-		"from=1e9":                          bad("from"),
-		"from=NaN":                          bad("from"),
-		"from=Infinity":                     bad("from"),
-		"from=0x10":                         bad("from"),
-		"from=1,5":                          bad("from"),
-		"from=.5":                           bad("from"),
-		"from=5.":                           bad("from"),
-		"from=%2B5":                         bad("from"),
-		"from=null":                         bad("from"),
-		"from=Undefined":                    bad("from"),
-		"from=%D9%A1":                       bad("from"), // an Arabic digit
-		"from=1%00":                         bad("from"),
-		"from=1%0A":                         bad("from"),
-		"from=1234567890123456":             bad("from"),
-		"from=1&from=1":                     bad("from"),
-		"to=soon":                           bad("to"),
-		"to=--1":                            bad("to"),
-		"to=1&to=undefined":                 bad("to"),
+		"format=json":                       bad("format: want xml"),
+		"format=XML":                        bad("format: want xml"),
+		"format=":                           bad("format: want xml"),
+		"format=undefined":                  bad("format: want xml"),
+		"format=xml&format=xml":             bad("format" + twice),
+		"from=2026-11-01":                   bad("from" + noTime),
+		"from=1e9":                          bad("from" + noTime),
+		"from=NaN":                          bad("from" + noTime),
+		"from=Infinity":                     bad("from" + noTime),
+		"from=0x10":                         bad("from" + noTime),
+		"from=1,5":                          bad("from" + noTime),
+		"from=.5":                           bad("from" + noTime),
+		"from=5.":                           bad("from" + noTime),
+		"from=%2B5":                         bad("from" + noTime),
+		"from=null":                         bad("from" + noTime),
+		"from=Undefined":                    bad("from" + noTime),
+		"from=%D9%A1":                       bad("from" + noTime), // an Arabic digit
+		"from=1%00":                         bad("from" + noTime),
+		"from=1%0A":                         bad("from" + noTime),
+		"from=1234567890123456":             bad("from" + noTime),
+		"from=1&from=1":                     bad("from" + twice),
+		"to=soon":                           bad("to" + noTime),
+		"to=--1":                            bad("to" + noTime),
+		"to=1&to=undefined":                 bad("to" + twice),
 		"from=2&to=1":                       bad("from is after to"),
 		"from=1.002&to=1.001":               bad("from is after to"),
-		"from=1;to=2":                       bad("the query"),
-		"from=%zz":                          bad("the query"),
-		"from=" + strings.Repeat("1", 5000): bad("from"),
+		"from=1;to=2":                       bad("the query is not encoded as a form"),
+		"from=%zz":                          bad("the query is not encoded as a form"),
+		"from=" + strings.Repeat("1", 5000): bad("from" + noTime),
 	} {
 		t.Run(query[:min(30, len(query))], func(t *testing.T) {
 			w.refuses(t, get(reportCall+"?"+query, w.as(reader, nil)), want)
@@ -144,7 +145,7 @@ func TestReportRefused(t *testing.T) {
 			invalid(wire.KindAccessToken)},
 		"a refresh token": {get(reportCall, w.bearer(w.read, claims{"access_token": reader.Refresh()})),
 			invalid(wire.KindAccessToken)},
-		"an old request": {get(reportCall, old), badBearer("timestamp")},
+		"an old request": {get(reportCall, old), badBearer(noTimestamp)},
 	} {
 		t.Run(name, func(t *testing.T) { w.refuses(t, test.request, test.want) })
 	}

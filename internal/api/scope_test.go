@@ -63,7 +63,7 @@ func TestScopeOutOfBounds(t *testing.T) {
 		{`{"serviceGroups":[{"id":5,"serviceTypes":[{"id":19}]}]}`, ""},
 		{`{"serviceGroups":[{"id":1}]}`, "service group 1"},
 		{`{"serviceGroups":[{"id":3},{"id":1}]}`, "service group 1"},
-		{`{"serviceGroups":[{"id":-5}]}`, "service group -5"},
+		{`{"serviceGroups":[{"id":99999}]}`, "service group 99999"},
 		{`{"serviceGroups":[{"id":5,"serviceTypes":[{"id":3}]}]}`, "service type 3"},
 		{`{"serviceGroups":[{"id":5,"serviceTypes":[{"id":19,"serviceObjectTypes":[{"id":406},{"id":407}]}]}]}`,
 			"object type 407 of service type 19"},
@@ -89,6 +89,38 @@ func TestScopeOutOfBounds(t *testing.T) {
 					"The scope goes beyond the contract's: " + tt.beyond})
 			})
 		}
+	}
+}
+
+// A contract's period bounds exactly what a session asks for. Only a time that the client has computed may lie beyond
+// it, by as much as the clocks of client and server may differ.
+func TestPeriodOutOfBounds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	contract := w.Application().Contract(library.Read, func(k *library.Contract) {
+		k.Scope = library.Scope{Mapped: true, TimeRanges: []wire.TimeRange{{Last: "2w"}}}
+	})
+	w.Clock.StopsAt(w.Clock.Now().Truncate(time.Second))
+	now := w.Clock.Now()
+	since := now.AddDate(0, 0, -14)
+	grant := w.Person().Allows(contract)
+	for scope, allowed := range map[string]bool{
+		`{"last":"2w"}`: true, `{"last":"14d"}`: true, `{"last":"336h"}`: true,
+		`{"last":"337h"}`: false, `{"last":"15d"}`: false, `{"last":"3w"}`: false, `{"last":"361h"}`: false,
+		fmt.Sprintf(`{"from":%d}`, since.Add(-5*time.Minute).Unix()):             true,
+		fmt.Sprintf(`{"from":%d}`, since.Add(-5*time.Minute-time.Second).Unix()): false,
+		fmt.Sprintf(`{"from":%d,"last":"15d"}`, since.Unix()):                    true,
+		`{"from":1,"last":"337h"}`:                                               false,
+	} {
+		t.Run(scope, func(t *testing.T) {
+			r := post("permission-access/trigger", w.as(grant, nil), `{"scope":{"timeRanges":[`+scope+`]}}`)
+			if allowed {
+				w.mustSend(t, r, nil)
+				return
+			}
+			w.refuses(t, r, refusal{400, wire.CodeScopeOutOfBounds,
+				"The scope goes beyond the contract's: a time range"})
+		})
 	}
 }
 

@@ -1,11 +1,13 @@
 package catalogue_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/docs"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/sampledata"
 )
@@ -32,6 +34,42 @@ func TestDocs(t *testing.T) {
 		if !strings.Contains(doc, "`"+word+"`") {
 			t.Errorf("docs/catalogue.md does not have %s", word)
 		}
+	}
+}
+
+// The documentation has the service groups of the default catalogue with their services, and no others.
+func TestDocsOfServiceGroups(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/catalogue.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Categories, Services []struct {
+			ID, Category int
+			Name         string
+		}
+	}
+	defaults, err := os.ReadFile("default.json")
+	if err == nil {
+		err = json.Unmarshal(defaults, &file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := map[int][]string{}
+	for _, service := range file.Services {
+		services[service.Category] = append(services[service.Category], fmt.Sprint(service.ID, " ", service.Name))
+	}
+	want := ""
+	for _, group := range file.Categories {
+		if !strings.Contains(string(docs.OpenAPI), fmt.Sprint(group.ID, " ", group.Name)) {
+			t.Errorf("docs/openapi.json does not have the group %d %s", group.ID, group.Name)
+		}
+		want += fmt.Sprintf("| %d | %s | %s |\n", group.ID, group.Name, strings.Join(services[group.ID], ", "))
+	}
+	if !strings.Contains(string(text), "\n|---|---|---|\n"+want+"\n") {
+		t.Errorf("docs/catalogue.md does not have the table\n%s", want)
 	}
 }
 

@@ -26,6 +26,9 @@ func (c *Catalogue) ServiceGroupName(id int) string {
 // ServiceName returns the name of a service; empty for an unknown one.
 func (c *Catalogue) ServiceName(id int) string { return c.file.services[id].Name }
 
+// GroupOfService returns the id of the group that a service belongs to; 0 for an unknown one.
+func (c *Catalogue) GroupOfService(id int) int { return c.file.services[id].Category.ID }
+
 // Countries returns the countries that a query selects.
 func (c *Catalogue) Countries(q wire.ListRequest) wire.CountriesAnswer {
 	id := func(k wire.Country) int { return k.ID }

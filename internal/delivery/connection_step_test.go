@@ -76,7 +76,7 @@ func TestAddAccountHandleRefused(t *testing.T) {
 		"a storage": {"cloudId", "any", library.Unknown("Storage")},
 		"another kind of handle": {"email", "anna@example.org",
 			library.InvalidParameter("type must be accountId or cloudId")},
-		"no account": {"accountId", "", library.InvalidParameter("value")},
+		"no account": {"accountId", "", library.InvalidParameter("value: want an id of 1 to 256 bytes")},
 	} {
 		t.Run(what, func(t *testing.T) {
 			_, err := w.Consents.AddAccountHandle(t.Context(), c.Requests(),

@@ -43,7 +43,7 @@ type AccountHandleStore interface {
 // used: see [AccountHandle]. A storage must be the application's own, and one that it can still give to a person.
 func (c *Consents) AddAccountHandle(ctx context.Context, req *SignedRequest, r wire.ReferenceRequest) (string, error) {
 	if r.Value == "" || len(r.Value) > 256 || strings.ContainsRune(r.Value, 0) {
-		return "", InvalidParameter("value")
+		return "", InvalidParameter("value: want an id of 1 to 256 bytes")
 	}
 	handle := AccountHandle{
 		ID:        wire.RandomAlphanumeric(32),

@@ -42,7 +42,7 @@ type AuthCodeStore interface {
 // with the verifier of its challenge; see [Consents.recordCodeReuse] for a second use.
 func (c *Consents) Exchange(ctx context.Context, req *SignedRequest) (wire.TokenClaims, error) {
 	if !isWellFormedCode(req.Claims.Code) {
-		return wire.TokenClaims{}, InvalidParameter("code")
+		return wire.TokenClaims{}, InvalidParameter("code: want the one that the browser has brought")
 	}
 	refused := InvalidToken(wire.KindAuthorizationCode)
 	secret := seal.SecretOf(req.Claims.Code)

@@ -17,26 +17,25 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	c := w.Application().Contract(library.Read)
+	challenge := library.InvalidParameter("code_challenge: want 32 bytes in base64url, which are 43 characters")
 	for name, test := range map[string]struct {
 		change func(*wire.RequestClaims)
 		want   *library.Refusal
 	}{
-		"no challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = "" },
-			library.InvalidParameter("code_challenge")},
+		"no challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = "" }, challenge},
 		"a short challenge": {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] },
-			library.InvalidParameter("code_challenge")},
-		"a long challenge": {func(q *wire.RequestClaims) { q.CodeChallenge += "A" },
-			library.InvalidParameter("code_challenge")},
+			challenge},
+		"a long challenge": {func(q *wire.RequestClaims) { q.CodeChallenge += "A" }, challenge},
 		"a challenge of another alphabet": {func(q *wire.RequestClaims) { q.CodeChallenge = q.CodeChallenge[1:] + "=" },
-			library.InvalidParameter("code_challenge")},
+			challenge},
 		"a plain challenge": {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "plain" },
 			library.InvalidParameter("code_challenge_method must be S256")},
 		"no challenge method": {func(q *wire.RequestClaims) { q.CodeChallengeMethod = "" },
 			library.InvalidParameter("code_challenge_method must be S256")},
 		"an implicit flow": {func(q *wire.RequestClaims) { q.ResponseType = "token" },
-			library.InvalidParameter("response_type")},
+			library.InvalidParameter("response_type: want code")},
 		"a fragment's response": {func(q *wire.RequestClaims) { q.ResponseMode = "fragment" },
-			library.InvalidParameter("response_mode")},
+			library.InvalidParameter("response_mode: want query")},
 		"a very long state": {func(q *wire.RequestClaims) { q.State = strings.Repeat("s", 4097) },
 			library.InvalidParameter("state is too long")},
 	} {
@@ -49,7 +48,8 @@ func TestAuthorizeChecksItsClaims(t *testing.T) {
 	}
 	options := wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "3 weeks"}}}}
 	_, err := w.Consents.Authorize(t.Context(), c.Requests(carreltest.Authorizing), options)
-	carreltest.Refused(t, "options that cannot be followed", err, library.InvalidParameter("scope.criteria.last"))
+	carreltest.Refused(t, "options that cannot be followed", err, library.InvalidParameter(
+		"scope.criteria.last: want a number from 1 to 10000 and a unit: 12h, 3d, 2w, 6m or 1y"))
 	if n := w.Rows("links") + w.Rows("sessions"); n != 0 {
 		t.Errorf("%d requests and sessions came of it", n)
 	}
@@ -74,6 +74,7 @@ func TestCode(t *testing.T) {
 	}
 	invalid := library.InvalidToken(wire.KindAuthorizationCode)
 	wrongVerifier := library.InvalidToken(wire.KindCodeVerifier)
+	noCode := library.InvalidParameter("code: want the one that the browser has brought")
 	for name, test := range map[string]struct {
 		by     *carreltest.Contract
 		change func(*wire.RequestClaims)
@@ -81,9 +82,8 @@ func TestCode(t *testing.T) {
 	}{
 		"a sibling contract": {sibling, nil, invalid},
 		"a foreign contract": {foreign, nil, invalid},
-		"no code":            {c, func(q *wire.RequestClaims) { q.Code = "" }, library.InvalidParameter("code")},
-		"a code with a NUL": {c, func(q *wire.RequestClaims) { q.Code += "\x00" },
-			library.InvalidParameter("code")},
+		"no code":            {c, func(q *wire.RequestClaims) { q.Code = "" }, noCode},
+		"a code with a NUL":  {c, func(q *wire.RequestClaims) { q.Code += "\x00" }, noCode},
 		"an invented code":   {c, func(q *wire.RequestClaims) { q.Code = strings.Repeat("A", 43) }, invalid},
 		"another code's end": {c, func(q *wire.RequestClaims) { q.Code = q.Code[:42] + "_" }, invalid},
 		"no verifier":        {c, func(q *wire.RequestClaims) { q.CodeVerifier = "" }, wrongVerifier},

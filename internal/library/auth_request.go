@@ -159,9 +159,9 @@ func (c *Consents) Authorize(
 	case !req.Contract.AllowsRedirect(claims.RedirectURI):
 		return nil, InvalidRedirectURI(claims.RedirectURI)
 	case claims.ResponseType != "" && claims.ResponseType != "code":
-		return nil, InvalidParameter("response_type")
+		return nil, InvalidParameter("response_type: want code")
 	case claims.ResponseMode != "" && claims.ResponseMode != "query":
-		return nil, InvalidParameter("response_mode")
+		return nil, InvalidParameter("response_mode: want query")
 	}
 	if err := checkChallenge(claims); err != nil {
 		return nil, err
@@ -170,6 +170,9 @@ func (c *Consents) Authorize(
 	if claims.AccessToken != "" {
 		info, err := c.findToken(ctx, req, UseAccess)
 		if err != nil {
+			return nil, err
+		}
+		if err := info.Library.checkAskable(); err != nil {
 			return nil, err
 		}
 		r.Library = info.Library.ID
@@ -209,7 +212,18 @@ func (c *Consents) AuthorizeForToken(
 	} else if err := info.check(c.now(), req.Contract, wire.KindAccessToken); err != nil {
 		return nil, err
 	}
+	if err := info.Library.checkAskable(); err != nil {
+		return nil, err
+	}
 	return c.addRequest(ctx, req, r, options)
+}
+
+// checkAskable refuses to make a link that only the library's person can answer, if nobody signs in to the library.
+func (l Library) checkAskable() error {
+	if l.Sandbox {
+		return InvalidParameter("access_token is that of a sandbox: nobody can sign in to its library and answer")
+	}
+	return nil
 }
 
 func checkChallenge(claims wire.RequestClaims) error {
@@ -217,7 +231,7 @@ func checkChallenge(claims wire.RequestClaims) error {
 		return InvalidParameter("code_challenge_method must be S256")
 	}
 	if !wire.ValidChallenge(claims.CodeChallenge) {
-		return InvalidParameter("code_challenge")
+		return InvalidParameter("code_challenge: want 32 bytes in base64url, which are 43 characters")
 	}
 	return nil
 }
@@ -258,14 +272,17 @@ func (c *Consents) addRequest(
 	}, nil
 }
 
-// AddRevocation adds a request to take an account from the bearer's application, and returns
-// its code.
+// AddRevocation adds a request to take an account from the bearer's application, and returns its code. It refuses the
+// bearer of a sandbox with RefusedParameter.
 func (c *Consents) AddRevocation(
 	ctx context.Context,
 	b *Bearer,
 	account wire.AccountID,
 	redirectURI string,
 ) (seal.Secret, error) {
+	if err := b.Library.checkAskable(); err != nil {
+		return seal.Secret{}, err
+	}
 	now, code := c.now(), seal.NewSecret()
 	r := AuthRequest{Hash: code.Hash(), Kind: RevokeRequest, ClientID: b.Client.ID(), RedirectURI: redirectURI,
 		Library: b.Library.ID, Account: account, CreatedAt: now, ExpiresAt: now.Add(requestLifetime)}

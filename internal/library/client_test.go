@@ -41,7 +41,7 @@ func TestVerifyTimestamp(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	c := w.Application().Contract(library.Read)
-	stamp := library.InvalidRequest("timestamp")
+	stamp := library.InvalidRequest("timestamp: want milliseconds, within 5 minutes of the server's clock")
 	for name, test := range map[string]struct {
 		change func(now wire.Millis) wire.Millis
 		want   *library.Refusal // nil: let through
@@ -54,7 +54,7 @@ func TestVerifyTimestamp(t *testing.T) {
 		"in seconds":         {func(now wire.Millis) wire.Millis { return now / 1000 }, stamp},
 		"before time":        {func(now wire.Millis) wire.Millis { return -now }, stamp},
 		"the end of time": {func(wire.Millis) wire.Millis { return 1<<63 - 1 },
-			library.InvalidRequest("bearer token claims")},
+			library.InvalidRequest("bearer token claims: timestamp: want a number, got one out of range")},
 	} {
 		change := func(q *wire.RequestClaims) { q.Timestamp = test.change(q.Timestamp) }
 		_, err := w.Clients.Verify(t.Context(), c.Signs(change))
@@ -80,7 +80,7 @@ func TestVerifyNonce(t *testing.T) {
 		"other signs": nonce[1:] + "-",
 	} {
 		_, err := w.Clients.Verify(t.Context(), c.Signs(func(q *wire.RequestClaims) { q.Nonce = wrong }))
-		carreltest.Refused(t, name, err, library.InvalidRequest("nonce"))
+		carreltest.Refused(t, name, err, library.InvalidRequest("nonce: want 32 letters and digits"))
 	}
 	usesNoNonce(t, w)
 }

@@ -107,7 +107,8 @@ func (s sessionScope) period() (from, until time.Time) {
 // the scope, and a client that waits for a fetch lists them again and again.
 const collectedPage = 200
 
-// listCollected calls yield with each file from a source that the session may read. The store finds them by type and
+// listCollected calls yield with each file from a source that the session may read: type by type if the scope names
+// types, and each in the order of the end of its contents, those without a time last. The store finds them by type and
 // time, so that the rest of the library costs nothing.
 func (f *Files) listCollected(
 	ctx context.Context, id ID, s sessionScope, yield func(wire.FileEntry) error,

@@ -60,7 +60,14 @@ type QuotaError struct {
 	Used Used
 	// InBytes says that the file has too many bytes; otherwise there are too many files.
 	InBytes bool
+	// Size is how many bytes the file has at least; zero if that is not known.
+	Size int64
+	// Shared says that Used is the sum of all storages of the application that no person has allowed.
+	Shared bool
 }
+
+// NeverFits reports whether the file is larger than the whole quota.
+func (e *QuotaError) NeverFits() bool { return e.InBytes && e.Size > e.Quota.Bytes }
 
 func (e *QuotaError) Error() string {
 	if e.InBytes {

@@ -114,29 +114,30 @@ func overlap[T comparable](want, have []T) bool {
 }
 
 // parseLast parses a span of time that ends now: 12h, 3d, 2w, 6m or 1y. It returns a function
-// that gives the span's beginning; nil for an empty text, which is no span.
+// that gives the span's beginning; nil for an empty text, which is no span. Days are those of UTC, so that 2w are as
+// long as 14d and 336h on every server.
 func parseLast(text string) (func(now time.Time) time.Time, error) {
 	if text == "" {
 		return nil, nil
 	}
 	number, unit := text[:len(text)-1], text[len(text)-1]
 	count, err := strconv.Atoi(strings.TrimSpace(number))
-	if err != nil || count < 0 || count > 10_000 {
+	if err != nil || count < 1 || count > 10_000 {
 		return nil, errBadLast
 	}
 	switch unit {
 	case 'h':
 		return func(now time.Time) time.Time { return now.Add(-time.Duration(count) * time.Hour) }, nil
 	case 'd':
-		return func(now time.Time) time.Time { return now.AddDate(0, 0, -count) }, nil
+		return func(now time.Time) time.Time { return now.UTC().AddDate(0, 0, -count) }, nil
 	case 'w':
-		return func(now time.Time) time.Time { return now.AddDate(0, 0, -7*count) }, nil
+		return func(now time.Time) time.Time { return now.UTC().AddDate(0, 0, -7*count) }, nil
 	case 'm':
-		return func(now time.Time) time.Time { return now.AddDate(0, -count, 0) }, nil
+		return func(now time.Time) time.Time { return now.UTC().AddDate(0, -count, 0) }, nil
 	case 'y':
-		return func(now time.Time) time.Time { return now.AddDate(-count, 0, 0) }, nil
+		return func(now time.Time) time.Time { return now.UTC().AddDate(-count, 0, 0) }, nil
 	}
 	return nil, errBadLast
 }
 
-var errBadLast = errors.New("want a number and a unit: 3d, 6m, 1y")
+var errBadLast = errors.New("want a number from 1 to 10000 and a unit: 12h, 3d, 2w, 6m or 1y")

@@ -13,9 +13,10 @@ import (
 // A contract bounds what its sessions ask for of services. A session that names no types or no period gets those of
 // the contract; one that names more is refused, so that its application learns of it.
 
-// boundsSlack is by how much a session's period may go beyond the contract's without being refused: clients compute it
-// with clocks and time zones of their own. What is read is never more than the contract's period.
-const boundsSlack = 24 * time.Hour
+// A contract's period moves on with the server's clock, and a client computes From and To by its own, before it sends
+// the request. So they may lie beyond the contract's period by the same window as the timestamp of the request does.
+// Last is computed by the server's clock alone, and compared exactly. What is read is never more than the contract's
+// period.
 
 // checkBounds refuses a scope that goes beyond the contract's. One that leaves out the inner levels of its groups, as
 // older clients do, means what the contract allows of them.
@@ -116,11 +117,16 @@ func periodsOf(ranges []wire.TimeRange, now time.Time) []period {
 // covers reports whether a session's time range lies in the period. One without an end ends now.
 func (p period) covers(r wire.TimeRange, now time.Time) bool {
 	from, until := bounds(r, now)
+	earliest, latest := p.from, p.until
+	if r.From != 0 && from.Equal(r.From.Time()) {
+		earliest = earliest.Add(-window)
+	}
 	if until.IsZero() {
 		until = now
+	} else {
+		latest = latest.Add(window)
 	}
-	return (p.from.IsZero() || !from.Before(p.from.Add(-boundsSlack))) &&
-		(p.until.IsZero() || !until.After(p.until.Add(boundsSlack)))
+	return (p.from.IsZero() || !from.Before(earliest)) && (p.until.IsZero() || !until.After(latest))
 }
 
 // The limits of a contract's scope.

@@ -154,7 +154,7 @@ func TestCriteria(t *testing.T) {
 		"the last month":         {[]wire.Criterion{{Last: "1m"}}, "bcdef"},
 		"the last year":          {[]wire.Criterion{{Last: "1y"}}, "abcdef"},
 		"the last day, in hours": {[]wire.Criterion{{Last: "24h"}}, "ef"},
-		"the last 0 days":        {[]wire.Criterion{{Last: "0d"}}, "f"},
+		"the last hour":          {[]wire.Criterion{{Last: "1h"}}, "f"},
 		"with a space":           {[]wire.Criterion{{Last: "3 d"}}, "def"},
 		"a type": {
 			[]wire.Criterion{{Metadata: &wire.MetadataFilter{MIMEType: []string{"image/png"}}}}, "d",
@@ -182,20 +182,21 @@ func TestLast(t *testing.T) {
 	t.Parallel()
 	w := carreltest.New(t)
 	g := w.Person("anna@example.org").Allows(w.Application().Contract(library.Read))
-	for _, last := range []string{"", "0d", "3d", "6m", "1y", "2w", "12h", "10000d"} {
+	for _, last := range []string{"", "1h", "3d", "6m", "1y", "2w", "12h", "10000d"} {
 		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: last}},
 			TimeRanges: []wire.TimeRange{{Last: last}}}})
 		if err != nil {
 			t.Errorf("%q: %v", last, err)
 		}
 	}
-	for _, last := range []string{"d", "3", "-3d", "3 days", "3D", "3s", "1.5d", "10001d", "9999999999999999999d",
-		"d3", "é", "3é", "\xff", " "} {
+	const want = ": want a number from 1 to 10000 and a unit: 12h, 3d, 2w, 6m or 1y"
+	for _, last := range []string{"d", "3", "0d", "0h", "-3d", "3 days", "3D", "3s", "1.5d", "10001d",
+		"9999999999999999999d", "d3", "é", "3é", "\xff", " "} {
 		_, err := g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{Criteria: []wire.Criterion{{Last: "1d"},
 			{Last: last}}}})
-		carreltest.Refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"))
+		carreltest.Refused(t, "criterion of "+last, err, library.InvalidParameter("scope.criteria.last"+want))
 		_, err = g.StartsSession(wire.SessionOptions{Scope: &wire.Scope{TimeRanges: []wire.TimeRange{{Last: last}}}})
-		carreltest.Refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"))
+		carreltest.Refused(t, "time range of "+last, err, library.InvalidParameter("scope.timeRanges.last"+want))
 	}
 }
 

@@ -71,20 +71,56 @@ func checkOptions(o wire.SessionOptions, contract Contract, now time.Time) error
 	if len(text) > maxSessionOptions {
 		return InvalidParameter(fmt.Sprintf("the session options are larger than %d bytes", maxSessionOptions))
 	}
+	if o.Limits != nil && o.Limits.Duration.SourceFetch < 0 {
+		return InvalidParameter("limits.duration.sourceFetch: want seconds, or 0 for no limit")
+	}
 	if o.Scope == nil {
 		return nil
 	}
 	for _, t := range o.Scope.TimeRanges {
 		if _, err := parseLast(t.Last); err != nil {
-			return InvalidParameter("scope.timeRanges.last")
+			return InvalidParameter("scope.timeRanges.last: " + err.Error())
+		}
+		if t.From != 0 && t.To != 0 && t.From > t.To {
+			return InvalidParameter("scope.timeRanges: from is after to")
 		}
 	}
 	for _, k := range o.Scope.Criteria {
 		if _, err := parseLast(k.Last); err != nil {
-			return InvalidParameter("scope.criteria.last")
+			return InvalidParameter("scope.criteria.last: " + err.Error())
 		}
 	}
+	if err := checkIDs(o.Scope.ServiceGroups); err != nil {
+		return err
+	}
 	return contract.Scope.checkBounds(o.Scope, now)
+}
+
+// checkIDs refuses a service group, a service or a type of objects without an id.
+func checkIDs(groups []wire.ServiceGroup) error {
+	const path = "scope.serviceGroups"
+	check := func(path string, id int) error {
+		if id <= 0 {
+			return InvalidParameter(path + ".id: want a positive number")
+		}
+		return nil
+	}
+	for _, g := range groups {
+		if err := check(path, g.ID); err != nil {
+			return err
+		}
+		for _, t := range g.ServiceTypes {
+			if err := check(path+".serviceTypes", t.ID); err != nil {
+				return err
+			}
+			for _, o := range t.ServiceObjectTypes {
+				if err := check(path+".serviceTypes.serviceObjectTypes", o.ID); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // StartSession starts a session of the bearer's.

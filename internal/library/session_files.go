@@ -32,8 +32,8 @@ func (f *Files) SessionStatus(ctx context.Context, r *ReadSession) (wire.FileLis
 	return status, nil
 }
 
-// List calls yield with each file that the session may read, oldest first, until yield returns
-// an error.
+// List calls yield with each file that the session may read, until yield returns an error: first those from sources, as
+// listCollected orders them, and then those that were pushed, oldest first.
 func (f *Files) List(ctx context.Context, r *ReadSession, yield func(wire.FileEntry) error) error {
 	scope := r.scope(f.now())
 	if err := f.listCollected(ctx, r.Bearer.Library.ID, scope, yield); err != nil || !scope.contract.Raw {
@@ -177,12 +177,20 @@ func (f *Files) open(
 		}
 	}
 	binding := content.Format.binding(file)
-	key, err := private.OpenFileKey(binding, content.Key)
-	if err != nil {
+	var key seal.FileKey
+	if content.Format == FormatInlineEpoch {
+		key, err = f.openEpoch(ctx, private, file, content)
+	} else {
+		key, err = private.OpenFileKey(binding, content.Key)
+	}
+	if errors.Is(err, seal.ErrCannotOpen) {
 		return nil, integrity.tamperedFile(ctx, file, "its key does not open with what is stored about it")
 	}
+	if err != nil {
+		return nil, fmt.Errorf("open key of file %s: %w", file.ID, err)
+	}
 	switch content.Format {
-	case FormatInline, FormatInlineByID:
+	case FormatInline, FormatInlineByID, FormatInlineEpoch:
 		plain, err := key.OpenContent(binding, content.Inline)
 		if err != nil {
 			return nil, integrity.tamperedFile(ctx, file, "its content does not open")

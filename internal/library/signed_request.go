@@ -51,17 +51,18 @@ func (c *Clients) Verify(ctx context.Context, bearer string) (*SignedRequest, er
 	}
 	req := &SignedRequest{token: token}
 	if err := token.Peek(&req.Claims); err != nil {
-		return nil, InvalidRequest("bearer token claims").Because(err)
+		return nil, invalidClaims(err)
 	}
 	if !token.HasUnicodeClaims() {
 		return nil, InvalidRequest("bearer token claims are not Unicode")
 	}
 	if !wire.ValidNonce(req.Claims.Nonce) {
-		return nil, InvalidRequest("nonce")
+		return nil, InvalidRequest("nonce: want 32 letters and digits")
 	}
 	sent := req.Claims.Timestamp.Time()
 	if now := c.now(); sent.Before(now.Add(-window)) || sent.After(now.Add(window)) {
-		return nil, InvalidRequest("timestamp")
+		return nil, InvalidRequest(fmt.Sprintf(
+			"timestamp: want milliseconds, within %d minutes of the server's clock", window/time.Minute))
 	}
 	id, err := wire.ParseClientID(req.Claims.ClientID)
 	if err != nil {
@@ -204,9 +205,18 @@ func (req *SignedRequest) Descriptor(text string) (*wire.Descriptor, error) {
 // call has. It refuses claims of the wrong type with RefusedRequest.
 func (req *SignedRequest) DecodeClaims(v any) error {
 	if err := req.token.Peek(v); err != nil {
-		return InvalidRequest("bearer token claims").Because(err)
+		return invalidClaims(err)
 	}
 	return nil
+}
+
+// invalidClaims refuses claims that do not decode, and names the first one that is wrong.
+func invalidClaims(err error) *Refusal {
+	part := "bearer token claims"
+	if problem := wire.JSONProblem(err); problem != "" {
+		part += ": " + problem
+	}
+	return InvalidRequest(part).Because(err)
 }
 
 // Key returns the contract's public key that signed the request. Files that it reads are encrypted for that: while the

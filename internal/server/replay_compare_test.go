@@ -125,7 +125,13 @@ func sameJSON(want, got []byte) error {
 var otherMessages = map[int]string{
 	// The signature is truncated and not valid base64url. The server refuses it before it looks for a key.
 	331: "Parameter validation errors: bearer token",
+	// The server says what it wants, too.
+	318: refusedTimestamp, 319: refusedTimestamp, 320: refusedTimestamp,
+	321: "Parameter validation errors: nonce: want 32 letters and digits",
 }
+
+const refusedTimestamp = "Parameter validation errors: " +
+	"timestamp: want milliseconds, within 5 minutes of the server's clock"
 
 // compareError checks that a response has the recorded status, and the recorded code and message both in its body and
 // in its headers.

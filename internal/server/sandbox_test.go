@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,53 @@ func TestSandbox(t *testing.T) {
 				t.Errorf("afterwards: %v", err)
 			}
 		})
+	}
+}
+
+// TestSandboxGetsNoLinks: nobody signs in to a sandbox, so an application that asks for a link which only the person
+// could answer is told so, and sends no browser to a page where it ends.
+func TestSandboxGetsNoLinks(t *testing.T) {
+	t.Parallel()
+	w, ctx := carreltest.Serve(t), t.Context()
+	app := w.Application()
+	sandbox := func(c *library.Contract) { c.Scope, c.Sandbox = library.Scope{Mapped: true}, true }
+	sdk, other := app.Contract(library.Read, sandbox).SDK(), app.Contract(library.Read, sandbox).SDK()
+	auth := carreltest.Must(sdk.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: carreltest.Callback,
+		SourceID: 16, SampleDataSet: "test", SampleDataAutoOnboard: true}))(t)
+	user := sdk.User(carreltest.Must(sdk.Exchange(ctx, opensLink(t, auth)))(t))
+	accounts := carreltest.Must(user.ListAccounts(ctx))(t)
+	before := w.Rows("links")
+	for name, ask := range map[string]func() error{
+		"to connect a source": func() error {
+			_, err := user.OnboardService(ctx, digime.OnboardOptions{RedirectURL: carreltest.Callback})
+			return err
+		},
+		"to connect an account again": func() error {
+			_, err := user.ReauthorizeAccount(ctx, accounts[0].ID,
+				digime.ReauthorizeAccountOptions{RedirectURL: carreltest.Callback})
+			return err
+		},
+		"to renew the consent": func() error {
+			_, err := user.Reauthorize(ctx, digime.ReauthorizeOptions{RedirectURL: carreltest.Callback})
+			return err
+		},
+		"for another contract": func() error {
+			_, err := other.Authorize(ctx, digime.AuthorizeOptions{RedirectURL: carreltest.Callback,
+				Link: user.Token()})
+			return err
+		},
+		"to disconnect an account": func() error {
+			_, err := user.RevokeAccountURL(ctx, accounts[0].ID, carreltest.Callback)
+			return err
+		},
+	} {
+		err := ask()
+		if !errors.Is(err, digime.ErrValidation) || !strings.Contains(err.Error(), "that of a sandbox") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after := w.Rows("links"); after != before {
+		t.Errorf("%d requests, before %d", after, before)
 	}
 }
 

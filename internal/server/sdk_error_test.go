@@ -165,7 +165,7 @@ var sdkErrors = []sdkError{
 			return err
 		}},
 	{name: "a clock that is wrong", status: 406, code: digime.CodeValidationErrors,
-		message: "Parameter validation errors: timestamp",
+		message: "Parameter validation errors: timestamp: want milliseconds, within 5 minutes of the server's clock",
 		meet: func(ctx context.Context, _ *testing.T, w *carreltest.World) error {
 			wrong := func() time.Time { return w.Clock.Now().Add(time.Hour) }
 			_, err := anyReader(w).SDK(noRetries, digime.WithClock(wrong)).GetDetails(ctx)
@@ -243,7 +243,7 @@ var sdkErrors = []sdkError{
 			return pushOf(ctx, user, strings.NewReader("the second"))
 		}},
 	{name: "a full storage", status: 507, code: digime.CodeQuotaExceeded,
-		message: "The storage is full: it holds 1 of 1 files. Delete files first",
+		message: "There is no room for the file: the storage holds 1 of 1 files. Delete files first",
 		options: []carreltest.Option{func(c *server.Config) { c.StorageQuota.Files = 1 }},
 		meet: func(ctx context.Context, t *testing.T, w *carreltest.World) error {
 			contract := anyWriter(w)

@@ -109,6 +109,8 @@ type room struct {
 	maxFile int64 // 0 for no limit
 	quota   library.Quota
 	used    library.Used
+	// shared says that used is that of all storages of the application that no person has allowed.
+	shared bool
 	// free is what the quota leaves, with the file that is replaced.
 	free int64
 }
@@ -120,7 +122,7 @@ func (s *Storages) room(ctx context.Context, of Storage, p Path) (room, error) {
 	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return room{}, fmt.Errorf("get file: %w", err)
 	}
-	if of.Library == "" {
+	if r.shared = of.Library == ""; r.shared {
 		if r.used, err = s.store.SumStoragesOfNobody(ctx, of.Application); err != nil {
 			return room{}, fmt.Errorf("sum storages of nobody: %w", err)
 		}
@@ -132,7 +134,7 @@ func (s *Storages) room(ctx context.Context, of Storage, p Path) (room, error) {
 	if replaced.ID == "" {
 		then.Files++
 	}
-	return r, CheckQuota(r.quota, r.used, then)
+	return r, CheckQuota(r.quota, r.used, then, r.shared)
 }
 
 // check refuses a file of a size.
@@ -141,7 +143,8 @@ func (r room) check(size int64) error {
 	case r.maxFile > 0 && size > r.maxFile:
 		return library.TooLarge(r.maxFile)
 	case size > r.free:
-		return &library.QuotaError{Kind: library.StorageQuota, Quota: r.quota, Used: r.used, InBytes: true}
+		return &library.QuotaError{Kind: library.StorageQuota, Quota: r.quota, Used: r.used, InBytes: true, Size: size,
+			Shared: r.shared}
 	}
 	return nil
 }

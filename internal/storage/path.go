@@ -8,7 +8,7 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// Limits of a path, in bytes of the longer one of its two spellings.
+// Limits of a path, in bytes of the longer one of its two spellings, without the slashes at its ends.
 const (
 	maxSegment = 255
 	maxPath    = 1024
@@ -31,7 +31,7 @@ var Root = Path{Folder: "/", OriginalFolder: "/"}
 // "." or "..", one with a slash, a control character or anything that is not UTF-8, and what is too long.
 func ParsePath(segments []string, isFolder bool) (Path, error) {
 	original, lower := make([]string, 0, len(segments)), make([]string, 0, len(segments))
-	size := 1
+	size := -1
 	for _, s := range segments {
 		if s == "" {
 			continue

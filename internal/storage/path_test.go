@@ -49,6 +49,22 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
+// A path has at most 1,024 bytes. The slashes at its ends do not count.
+func TestPathLength(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"", "/"} {
+		for _, last := range []string{"", "/"} {
+			for size, fits := range map[int]bool{1022: true, 1023: true, 1024: true, 1025: false} {
+				path := strings.Repeat("abc/", 255) + strings.Repeat("d", size-1020)
+				_, err := storage.ParsePath(strings.Split(first+path+last, "/"), last != "")
+				if len(path) != size || (err == nil) != fits {
+					t.Errorf("%d bytes, with %q before and %q after it: %v", len(path), first, last, err)
+				}
+			}
+		}
+	}
+}
+
 // FuzzParsePath checks what the store relies on: both spellings of a path lead to the same file, and a folder lies
 // within the folders above it and within no other.
 func FuzzParsePath(f *testing.F) {

@@ -47,9 +47,10 @@ type Config struct {
 }
 
 // CheckQuota returns a [*library.QuotaError] if a storage would hold more than the quota. Used is what it holds now,
-// and then what it would hold. A storage that holds too much already may become smaller.
-func CheckQuota(q library.Quota, used, then library.Used) error {
-	full := library.QuotaError{Kind: library.StorageQuota, Quota: q, Used: used}
+// and then what it would hold; shared says that both are the sums of all storages of an application that no person has
+// allowed. A storage that holds too much already may become smaller.
+func CheckQuota(q library.Quota, used, then library.Used, shared bool) error {
+	full := library.QuotaError{Kind: library.StorageQuota, Quota: q, Used: used, Shared: shared}
 	switch {
 	case q.Files > 0 && then.Files > q.Files && then.Files > used.Files:
 		return &full

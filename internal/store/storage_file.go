@@ -86,7 +86,7 @@ func checkQuota(
 		then.Bytes += int64(all.Bytes) - used.Bytes
 		used = library.Used{Files: int64(all.Files), Bytes: int64(all.Bytes)}
 	}
-	return storage.CheckQuota(quota, used, then)
+	return storage.CheckQuota(quota, used, then, s.Library == "")
 }
 
 func (db *DB) addStorageFile(ctx context.Context, q *query.Queries, f storage.NewFile) error {

@@ -94,4 +94,11 @@ func TestReferenceFile(t *testing.T) {
 			t.Errorf("%s: %d, %s, %d bytes", path, p.Status, p.Header.Get("Content-Type"), len(p.Body))
 		}
 	}
+	// The description refers to another file.
+	const layout = "/docs/portability-report.xsd"
+	p := b.Get(layout)
+	if p.Status != http.StatusOK || p.Header.Get("Content-Type") != "application/xml" ||
+		p.Body != string(docs.PortabilityReport) || !strings.Contains(string(docs.OpenAPI), "`"+layout+"`") {
+		t.Errorf("%s: %d, %s, %d bytes", layout, p.Status, p.Header.Get("Content-Type"), len(p.Body))
+	}
 }

@@ -176,6 +176,7 @@ func routes(u *ui.UI, c Config) []route {
 		{"GET /docs", referencePages.Show},
 		{"GET /docs/openapi.json", referencePages.JSON},
 		{"GET /docs/openapi.yaml", referencePages.YAML},
+		{"GET /docs/portability-report.xsd", referencePages.PortabilityReport},
 
 		{"GET /language/{language}", u.SwitchLanguage},
 		{"GET /static/{asset}", u.ServeAsset},

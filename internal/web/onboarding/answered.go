@@ -48,6 +48,9 @@ func (h *answered) handle(w http.ResponseWriter, r *http.Request, request *libra
 		return ui.PageLinkUsed.WithCode(refusal).Wrap(library.ErrUsed).For(request)
 	}
 	// The application has got an answer, which this browser cannot repeat: no link may tell it another.
+	if request.Client.Contract.Sandbox && r.URL.Query().Get("sampleDataAutoOnboard") == "true" {
+		return ui.PageSandboxUsed.Wrap(library.ErrUsed) // perhaps nobody has answered
+	}
 	return ui.PageLinkUsed.Wrap(library.ErrUsed)
 }
 

@@ -39,7 +39,8 @@ func (p *Pages) skipsPages(r *http.Request, flow *requestFlow) (*sandboxAnswer, 
 		return nil, nil
 	}
 	if isPrefetch(r) { // a failure is not kept for the person who may follow
-		return nil, ui.PageUnavailable.Wrap(errors.New("a browser may not open this before the person does"))
+		cause := errors.New("a browser may not open this before the person does")
+		return nil, ui.PageUnavailable.Wrap(cause).Expected()
 	}
 	if contract.Access != library.Read || !contract.Scope.Mapped {
 		return &sandboxAnswer{}, nil
@@ -87,6 +88,8 @@ func (p *Pages) answerInSandbox(
 	case wait != nil:
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.After.Seconds()))))
 		return ui.PageSandboxLimit.Wrap(err).For(flow.request)
+	case errors.Is(err, library.ErrUsed):
+		return ui.PageSandboxUsed.Wrap(err)
 	case err != nil:
 		return answerError(err, nil, flow)
 	}

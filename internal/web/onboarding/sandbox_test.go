@@ -99,7 +99,7 @@ func TestAttackSandboxElsewhere(t *testing.T) {
 	off.Edit(func(c *library.Contract) { c.Sandbox = false }) // between the link and the page
 	signedIn := w.NewPerson(webtest.Anna)
 	writer := sandbox.Another(webtest.Sandbox)
-	token := sandbox.Exchange(w.NewBrowser().Get(skipURL(sandbox)).Callback())
+	token := sandbox.Exchange(w.NewPerson(webtest.Bob).Get(skipURL(sandbox)).Click("allow").Callback())
 	linked := "/apps/saas/authorize?code=" + sandbox.AuthorizeLinked(webtest.WebCallback, token)
 
 	get := func(b *webtest.Browser, address string, headers ...string) *webtest.Page {
@@ -196,6 +196,18 @@ func TestAttackSandboxElsewhere(t *testing.T) {
 	}
 }
 
+// A browser that opens a link before the person does is refused, which is no error that an operator looks into.
+func TestSandboxPrefetchIsNoError(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	p := w.NewBrowser().Request(http.MethodGet, skipURL(newSandbox(w)), nil,
+		http.Header{"Sec-Purpose": {"prefetch"}})
+	lines := w.Log.Lines("before the person does")
+	if p.Status != http.StatusServiceUnavailable || len(lines) != 1 || !strings.Contains(lines[0], "level=INFO") {
+		t.Errorf("%d, logged %q", p.Status, lines)
+	}
+}
+
 // made says how much there is of what a sandbox is made of.
 func made(w *webtest.World) (all string) {
 	for _, table := range []string{"libraries", "grants", "codes", "provider_accounts", "fetches", "events"} {
@@ -237,7 +249,7 @@ func TestAttackSandboxLinkTwice(t *testing.T) {
 			defer mu.Unlock()
 			if p.Status == http.StatusSeeOther {
 				back = append(back, p.Header.Get("Location"))
-			} else if p.Status != http.StatusGone {
+			} else if p.Status != http.StatusGone || !strings.Contains(p.Text(), "It works once") {
 				t.Errorf("status %d: %s", p.Status, p.Text())
 			}
 		})
@@ -251,7 +263,9 @@ func TestAttackSandboxLinkTwice(t *testing.T) {
 	}
 	w.Unchanged("opening it again", func() {
 		p := w.NewBrowser().Get(address)
-		if p.Status != http.StatusGone || p.Has("return") {
+		// Nobody has answered, so the page does not say so.
+		if p.Status != http.StatusGone || p.Has("return") || !strings.Contains(p.Text(), "It works once") ||
+			strings.Contains(p.Text(), "answered") {
 			t.Errorf("again: %d %s", p.Status, p.Text())
 		}
 	})

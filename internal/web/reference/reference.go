@@ -40,18 +40,23 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request) error {
 
 // JSON answers with the description.
 func (p *Pages) JSON(w http.ResponseWriter, _ *http.Request) error {
-	return write(w, "application/json")
+	return write(w, "application/json", docs.OpenAPI)
 }
 
 // YAML answers with the same text, for programs that look for that name: each JSON text is one of YAML 1.2 as well.
 func (p *Pages) YAML(w http.ResponseWriter, _ *http.Request) error {
-	return write(w, "application/yaml")
+	return write(w, "application/yaml", docs.OpenAPI)
 }
 
-func write(w http.ResponseWriter, mediaType string) error {
+// PortabilityReport answers with the layout of the portability report, which the description refers to.
+func (p *Pages) PortabilityReport(w http.ResponseWriter, _ *http.Request) error {
+	return write(w, "application/xml", docs.PortabilityReport)
+}
+
+func write(w http.ResponseWriter, mediaType string, document []byte) error {
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
-	h.Set("Content-Length", strconv.Itoa(len(docs.OpenAPI)))
-	_, _ = w.Write(docs.OpenAPI) // a browser that has left needs no answer
+	h.Set("Content-Length", strconv.Itoa(len(document)))
+	_, _ = w.Write(document) // a browser that has left needs no answer
 	return nil
 }

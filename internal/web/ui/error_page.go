@@ -23,6 +23,8 @@ var (
 	PageLinkExpired = ErrorPage{"error.link_expired", http.StatusGone, library.CallbackInvalidCode}
 	PageLinkUsed    = ErrorPage{"error.link_used", http.StatusGone, library.CallbackInvalidCode}
 	PageLinkUnknown = ErrorPage{"error.link_bad", http.StatusNotFound, ""}
+	// PageSandboxUsed is for a link that was answered without a person, and opened again.
+	PageSandboxUsed = ErrorPage{"error.sandbox_used", http.StatusGone, library.CallbackInvalidCode}
 	// PageBadRequest is for a request of an application that is malformed.
 	PageBadRequest     = ErrorPage{"error.request", http.StatusBadRequest, library.CallbackInitializeCheckFail}
 	PageContractEnded  = ErrorPage{"error.contract_ended", http.StatusGone, library.CallbackInitializeCheckFail}
@@ -77,11 +79,19 @@ type Error struct {
 	request *library.PendingRequest
 	// person is who is signed in, if the page offers to sign in as another.
 	person *library.SignedIn
+	// expected says that the server has nothing to repair, whatever the status.
+	expected bool
 }
 
 func (e *Error) Error() string { return e.page.key + ": " + e.cause.Error() }
 
 func (e *Error) Unwrap() error { return e.cause }
+
+// Expected marks an error that tells the operator nothing, so that it is not logged as one of the server's.
+func (e *Error) Expected() *Error {
+	e.expected = true
+	return e
+}
 
 // For adds the link back to the application. The request may be nil.
 func (e *Error) For(r *library.PendingRequest) *Error {

@@ -27,7 +27,7 @@ func ErrorPageKeys() []string {
 	for _, p := range []ErrorPage{
 		PageLinkExpired, PageLinkUsed, PageLinkUnknown, PageBadRequest, PageContractEnded, PageWrongPerson,
 		PageUnknownAccount, PageUnknownSource, PageBadForm, PageOtherLogin, PageStaleForm, PageBadFile,
-		PageSandboxLimit, PageCookiesBlocked, PageNotFound, PageBusy, PageServerError,
+		PageSandboxLimit, PageSandboxUsed, PageCookiesBlocked, PageNotFound, PageBusy, PageServerError,
 	} {
 		keys = append(keys, p.key)
 	}

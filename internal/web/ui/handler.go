@@ -39,7 +39,7 @@ func (u *UI) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	answer := httpserve.WriterOf(w)
 	reference := answer.Reference()
 	level := slog.LevelInfo
-	if pageError.page.status >= http.StatusInternalServerError {
+	if pageError.page.status >= http.StatusInternalServerError && !pageError.expected {
 		level = slog.LevelError
 	}
 	// The pattern and not the address, which holds codes.
