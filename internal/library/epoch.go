@@ -82,6 +82,7 @@ type epochs struct {
 	now       func() time.Time
 	mu        sync.Mutex // locked before that of an epoch
 	libraries map[ID]*epoch
+	forgot    time.Time // when forget last went through all of them
 	// wiping is whether a timer will wipe what has ended.
 	wiping atomic.Bool
 }
@@ -163,7 +164,7 @@ func (e *epochs) of(id ID, now time.Time) *epoch {
 	if of := e.libraries[id]; of != nil {
 		return of
 	}
-	if len(e.libraries) >= maxEpochs {
+	if full := len(e.libraries) >= maxEpochs; full && now.Sub(e.forgot).Abs() >= time.Second {
 		e.forget(now)
 	}
 	if len(e.libraries) >= maxEpochs {
@@ -179,6 +180,7 @@ func (e *epochs) of(id ID, now time.Time) *epoch {
 // forget wipes the epochs that have ended, forgets the libraries into which nothing is pushed, and returns how many
 // epochs are open. The caller holds e.mu.
 func (e *epochs) forget(now time.Time) (open int) {
+	e.forgot = now
 	for id, of := range e.libraries {
 		of.mu.Lock()
 		if of.row != nil && of.ended(now) {
