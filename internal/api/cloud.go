@@ -53,7 +53,12 @@ func (a *api) cloud(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return h(w, r, call)
+		if err := h(w, r, call); err != nil {
+			return err
+		}
+		// The client may have gone with the last byte.
+		a.Storages.MarkUsed(context.WithoutCancel(r.Context()), call.storage, call.ID())
+		return nil
 	})
 }
 

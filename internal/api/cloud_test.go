@@ -143,8 +143,18 @@ func TestStorageCalls(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 	}
+	db := w.OpensStore()
+	isUsed := func(g *carreltest.Grant) bool {
+		return !carreltest.Must(db.GetGrant(t.Context(), g.ID()))(t).LastUsedAt.IsZero()
+	}
+	if !isUsed(reader) || isUsed(writer) {
+		t.Errorf("uploading has used the consent: %t; another contract's: %t", isUsed(reader), isUsed(writer))
+	}
 	var list wire.StorageList
 	w.mustSend(t, cloud("GET", w.write, id, "/docs/inner/?recursive=false"), &list)
+	if !isUsed(writer) {
+		t.Error("listing has not used the consent")
+	}
 	want := wire.StorageEntry{Name: "one é.bin", OriginalName: "One é.bin", Path: "/apps/clinic/docs/inner/",
 		OriginalPath: "/apps/clinic/Docs/Inner/"}
 	if len(list.Files) != 1 || list.Files[0].ID == "" {

@@ -89,7 +89,11 @@ func (c *Contract) Uploads(id library.StorageID, p storage.Path, content []byte)
 	if err != nil {
 		return storage.File{}, err
 	}
-	return c.w.Storages.Upload(c.w.t.Context(), s, p, bytes.NewReader(content), -1)
+	f, err := c.w.Storages.Upload(c.w.t.Context(), s, p, bytes.NewReader(content), -1)
+	if err == nil {
+		c.w.Storages.MarkUsed(c.w.t.Context(), s, c.ID())
+	}
+	return f, err
 }
 
 // Downloads returns the content of a file.

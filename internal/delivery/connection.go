@@ -56,12 +56,13 @@ type ConnectionStore interface {
 	// Connect adds the account. If again names one, or if the active grant of the request's contract
 	// has one at the same source, it gives that one the new Access, AccessUntil, Correlation, Source
 	// and UpdatedAt, clears EndedAt and increments AccessVersion; id and reference stay, and it does
-	// not become pending if it was not. The account is then the one that is connected for the
-	// request; an account that was connected for it before is removed if it is pending, with an event
-	// of kind EventNotAllowed. Connect adds
-	// the event, with the account's id in its details, and returns the account as it is then. It
-	// returns ErrNotFound if the library is shut or deleted, if the request has been answered, or if
-	// the account to connect again is gone, or of another library, application or source.
+	// not become pending if it was not. The account is then the one that is connected for the request;
+	// an account that was connected for it before is removed if it is pending, with an event of kind
+	// EventNotAllowed. Connect adds the event, with the account's id in its details, and returns the
+	// account as it is then. If the same source, to fetch from, is connected for the request already,
+	// it does nothing but return that account: a button that is pressed twice connects once. It returns
+	// ErrNotFound if the library is shut or deleted, if the request has been answered, or if the
+	// account to connect again is gone, or of another library, application or source.
 	Connect(
 		ctx context.Context, request seal.Hash, again wire.AccountID, c Connection, e library.Event,
 	) (Connection, error)

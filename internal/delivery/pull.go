@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
@@ -12,6 +13,14 @@ import (
 
 // IsPull reports whether an account at the source is fetched from, and not sent to.
 func (s Source) IsPull() bool { return s.SampleSet != "" }
+
+// StaysReadable reports whether the application can go on reading what was collected from the account when that is
+// disconnected: it reads by its grant, and what was collected stays in the library. Grants are those of the library.
+func (c Connection) StaysReadable(grants []library.GrantWithClient, now time.Time) bool {
+	return c.Source.IsPull() && slices.ContainsFunc(grants, func(g library.GrantWithClient) bool {
+		return g.Grant.ID == c.Grant && g.Standing(now) == library.GrantCounts
+	})
+}
 
 // Origin says what an account at the source is fetched from, so that an account that a person connects later to the
 // same is known as such. It is empty for a source that is not fetched from.
@@ -88,7 +97,8 @@ func (c *Connections) pullStep(r *library.PendingRequest, q ConnectionQuery) (Co
 }
 
 // ConnectSample connects an account with sample data for a request, and returns it. It is pending until the person
-// has answered the request. There are no tokens; what is sealed in their place binds the account to its owner.
+// has answered the request. There are no tokens; what is sealed in their place binds the account to its owner. If the
+// same was connected for the request before, it returns that account. It returns ErrUsed if the request was answered.
 func (c *Connections) ConnectSample(
 	ctx context.Context, s *library.SignedIn, r *library.PendingRequest, source Source,
 ) (Connection, error) {
@@ -112,6 +122,9 @@ func (c *Connections) ConnectSample(
 		Details: r.Client.EventDetails()}
 	event.Details.Provider = source.Name
 	connected, err := c.store.Connect(ctx, r.Hash, "", connection, event)
+	if errors.Is(err, library.ErrNotFound) { // since the request was found
+		return Connection{}, fmt.Errorf("connect account: %w: %w", library.ErrUsed, err)
+	}
 	if err != nil {
 		return Connection{}, fmt.Errorf("connect account: %w", c.recordTampering(ctx, err, s.Library.ID))
 	}

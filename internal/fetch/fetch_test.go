@@ -420,3 +420,75 @@ func TestAttackFetchAfterStop(t *testing.T) {
 		}
 	})
 }
+
+// TestFetchOfDisabled: nothing is fetched while the contract or its application is disabled, or allows something else
+// than the person has allowed, also by a fetch that is under way. It begins again when that is taken back.
+func TestFetchOfDisabled(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *carreltest.World) {
+		ctx := t.Context()
+		edit := func(g *carreltest.Grant, s library.Scope) error {
+			was := carreltest.Must(w.Clients.GetClientOfContract(ctx, g.Contract.ID().Contract))(t).Contract
+			k := was
+			k.Scope = s
+			return w.Clients.UpdateContract(ctx, was, k)
+		}
+		for name, change := range map[string]struct{ off, on func(*carreltest.Grant) error }{
+			"contract": {
+				func(g *carreltest.Grant) error { return w.Clients.DisableContract(ctx, g.Contract.ID().Contract) },
+				func(g *carreltest.Grant) error { return w.Clients.EnableContract(ctx, g.Contract.ID().Contract) },
+			},
+			"application": {
+				func(g *carreltest.Grant) error { return w.Clients.DisableApplication(ctx, g.Application.ID) },
+				func(g *carreltest.Grant) error { return w.Clients.EnableApplication(ctx, g.Application.ID) },
+			},
+			"changed": {
+				func(g *carreltest.Grant) error { return edit(g, library.Scope{Raw: true, Mapped: true}) },
+				func(g *carreltest.Grant) error { return edit(g, library.Scope{Mapped: true}) },
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				anna := w.Person(name + "@example.org")
+				g := anna.Allows(w.Application().Contract(library.Read, mapped))
+				account := connects(t, anna, g, medical, "test")
+				grant := carreltest.Must(g.Bearer())(t).Grant
+				do := func(change func(*carreltest.Grant) error) {
+					t.Helper()
+					if err := change(g); err != nil {
+						t.Error(err)
+					}
+					w.Clock.Moves(2 * time.Second) // a client is cached for a second
+				}
+				source := &unreliable{items: 10, failed: map[int]bool{1: true, 4: true, 7: true}}
+				source.before = func(i int) {
+					if i == 5 {
+						do(change.off)
+					}
+				}
+				f := newFetcher(w, source)
+				requestAndRun := func(want int) {
+					t.Helper()
+					if err := errors.Join(f.Request(ctx, grant, wire.SessionOptions{}), f.RunDue(ctx)); err != nil {
+						t.Fatal(err)
+					}
+					if n := carreltest.Must(w.Store.CountFiles(ctx, grant.Library))(t); n != want {
+						t.Errorf("%d files, want %d", n, want)
+					}
+				}
+				requestAndRun(5)
+				source.before = nil
+				w.Clock.Moves(time.Minute)
+				requestAndRun(5)
+				if err := f.RequestForPerson(ctx, anna.SignedIn(), account); !errors.Is(err, library.ErrNotFound) {
+					t.Errorf("the person asks for it: %v", err)
+				}
+				do(change.on)
+				requestAndRun(10)
+				err := errors.Join(f.RequestForPerson(ctx, anna.SignedIn(), account), f.RunDue(ctx))
+				if err != nil {
+					t.Errorf("the person asks for it: %v", err)
+				}
+			})
+		}
+	})
+}

@@ -133,7 +133,7 @@ type CollectGrant struct {
 	Library Library
 }
 
-// Grant returns the grant of that id, and its library. It returns ErrNotFound if it is not in force, or if the library
+// Grant returns the grant of that id, and its library. It returns ErrNotFound if it does not count, or if the library
 // is shut or deleted, and a [*TamperedError] if either is not what this server has stored.
 func (c *Collector) Grant(ctx context.Context, id GrantID) (CollectGrant, error) {
 	grant, err := c.consents.store.GetGrant(ctx, id)
@@ -143,6 +143,9 @@ func (c *Collector) Grant(ctx context.Context, id GrantID) (CollectGrant, error)
 	client, err := c.consents.clients.GetClientOfContract(ctx, grant.Contract)
 	if err != nil {
 		return CollectGrant{}, fmt.Errorf("get client of grant: %w", err)
+	}
+	if !client.Active(c.consents.now()) {
+		return CollectGrant{}, fmt.Errorf("contract of grant %s is disabled or has expired: %w", id, ErrNotFound)
 	}
 	owner, err := c.consents.libraryOfGrant(ctx, grant, client.Contract)
 	if err != nil {
@@ -155,12 +158,18 @@ func (c *Collector) Grant(ctx context.Context, id GrantID) (CollectGrant, error)
 	return CollectGrant{Grant: grant, Client: client, Library: owner}, nil
 }
 
-// Seal reads an item's content and seals it to the library. It returns nil if the library has the same already.
+// Seal reads an item's content and seals it to the library. It returns nil if the library has the same already, and
+// ErrNotFound if the grant has ceased to count more than a second ago.
 func (c *Collector) Seal(
 	ctx context.Context, g CollectGrant, item Collected, raw wire.RawMetadata, content io.Reader,
 ) (*CollectedFile, error) {
 	if err := c.files.checkSpace(); err != nil {
 		return nil, err
+	}
+	if counts, err := c.consents.counts(ctx, g.Grant); err != nil {
+		return nil, err
+	} else if !counts {
+		return nil, fmt.Errorf("grant %s does not count any more: %w", g.Grant.ID, ErrNotFound)
 	}
 	text, err := io.ReadAll(io.LimitReader(content, MaxCollectedSize+1))
 	if err != nil {

@@ -33,6 +33,11 @@ type Grant struct {
 // wasRevoked reports whether the person has revoked the grant, whatever the rest of its row says.
 func (g Grant) wasRevoked() bool { return len(g.Binding) == 1 }
 
+// clientID is that of the client that has the grant.
+func (g Grant) clientID() wire.ClientID {
+	return wire.ClientID{Application: g.Application, Contract: g.Contract}
+}
+
 // parts are the parts of the binding.
 func (g Grant) parts() [][]byte {
 	return [][]byte{[]byte(g.Library), []byte(g.ID), []byte(g.Application), []byte(g.Contract), []byte(g.Access),
@@ -73,6 +78,9 @@ type GrantStore interface {
 	GetGrant(ctx context.Context, id GrantID) (Grant, error)
 	// ListGrants lists a library's grants, newest first.
 	ListGrants(ctx context.Context, id ID) ([]Grant, error)
+	// UseGrant sets LastUsedAt of a grant of the library, unless that is less than a minute before. It returns
+	// ErrNotFound if there is none that has not been revoked.
+	UseGrant(ctx context.Context, id ID, grant GrantID, at time.Time) error
 	// RevokeGrant revokes a grant of the library and ends its tokens, codes and sessions, as
 	// ShutLibrary does. Its waiting deliveries end as expired, for the reason "the application
 	// was stopped", and its accounts at providers end, each with an event of kind

@@ -89,6 +89,9 @@ type Device struct {
 	Proofs string
 }
 
+// MakesLibraries reports whether this server makes new libraries.
+func (p *People) MakesLibraries() bool { return !p.config.NoNewLibraries }
+
 // NewPerson is a person who creates a library.
 type NewPerson struct {
 	Email    string

@@ -37,39 +37,88 @@ var ErrStorageGone = errors.New("the storage cannot be given to the library")
 func (c *Consents) ResolveStorageHandle(
 	ctx context.Context, s *SignedIn, r *PendingRequest, id string,
 ) (StorageID, error) {
-	value, err := c.resolveHandle(ctx, r, HandleOfStorage, id)
-	if errors.Is(err, ErrNotFound) {
-		return "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+	storage, owner, err := c.findStorage(ctx, r, id)
+	if err == nil && owner != "" && owner != s.Library.ID {
+		err = ErrStorageGone
 	}
 	if err != nil {
 		return "", err
+	}
+	return storage, nil
+}
+
+// FindStorageOwner returns the library that has the storage which a handle of the request's application names; empty if
+// none has it yet. It returns ErrStorageGone as ResolveStorageHandle does, for a storage that no person can allow.
+func (c *Consents) FindStorageOwner(ctx context.Context, r *PendingRequest, id string) (ID, error) {
+	_, owner, err := c.findStorage(ctx, r, id)
+	return owner, err
+}
+
+func (c *Consents) findStorage(ctx context.Context, r *PendingRequest, id string) (StorageID, ID, error) {
+	value, err := c.resolveHandle(ctx, r, HandleOfStorage, id)
+	if errors.Is(err, ErrNotFound) {
+		return "", "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+	}
+	if err != nil {
+		return "", "", err
 	}
 	storage := StorageID(value)
 	owner, err := c.store.GetStorageOwner(ctx, storage)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return "", fmt.Errorf("%w: %w", ErrStorageGone, err)
+		return "", "", fmt.Errorf("%w: %w", ErrStorageGone, err)
 	case err != nil:
-		return "", fmt.Errorf("get owner of storage: %w", err)
-	case !owner.isOf(r.Client.Application.ID, c.now()), owner.Library != "" && owner.Library != s.Library.ID:
-		return "", ErrStorageGone
+		return "", "", fmt.Errorf("get owner of storage: %w", err)
+	case !owner.isOf(r.Client.Application.ID, c.now()):
+		return "", "", ErrStorageGone
 	}
-	return storage, nil
+	return storage, owner.Library, nil
 }
 
-// HasAccess reports whether a library has a grant of an application in force, by whichever contract. A grant that the
-// person has not given does not count.
-func (c *Consents) HasAccess(ctx context.Context, id ID, application wire.ApplicationID) (bool, error) {
+// HasAccess reports whether a library has a grant of a client's application that counts, by whichever contract: see
+// [Standing]. A grant that the person has not given does not count.
+func (c *Consents) HasAccess(ctx context.Context, id ID, client wire.ClientID) (bool, error) {
+	_, has, err := c.findAccess(ctx, id, client)
+	return has, err
+}
+
+// MarkAccessUsed marks the grant of a client's contract as used or, if that has none, another one by which HasAccess is
+// true; at most once a minute. What is only shown must not make a call fail: an error is in the log.
+func (c *Consents) MarkAccessUsed(ctx context.Context, id ID, client wire.ClientID) {
+	grant, has, err := c.findAccess(ctx, id, client)
+	if now := c.now(); err == nil && has && now.Sub(grant.LastUsedAt) >= usePrecision {
+		err = c.store.UseGrant(ctx, id, grant.ID, now)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) { // not found if it was revoked a moment ago
+		c.config.Log.WarnContext(ctx, "use of a grant not recorded", "library", id, "contract", client.Contract,
+			"error", err)
+	}
+}
+
+// usePrecision is how old a grant's LastUsedAt may be while it is used: people are shown no more than the minute.
+const usePrecision = time.Minute
+
+// findAccess finds a grant of a client's application that counts: that of the client's contract, if it has one.
+func (c *Consents) findAccess(ctx context.Context, id ID, client wire.ClientID) (found Grant, has bool, err error) {
 	grants, err := c.store.ListGrants(ctx, id)
 	if err != nil {
-		return false, fmt.Errorf("list grants: %w", err)
+		return Grant{}, false, fmt.Errorf("list grants: %w", err)
 	}
 	for _, g := range grants {
-		if g.Application == application && g.Active(c.now()) && c.integrity.isGrantBound(g) {
-			return true, nil
+		if g.Application != client.Application || !g.Active(c.now()) || !c.integrity.isGrantBound(g) {
+			continue
+		}
+		counts, err := c.counts(ctx, g)
+		switch {
+		case err != nil:
+			return Grant{}, false, err
+		case counts && g.Contract == client.Contract:
+			return g, true, nil
+		case counts && !has:
+			found, has = g, true
 		}
 	}
-	return false, nil
+	return found, has, nil
 }
 
 // watchedAccess is what allows the transfers of an application's storage.
@@ -89,6 +138,6 @@ func (c *Consents) WatchAccess(ctx context.Context, id ID, client wire.ClientID)
 		} else if err != nil || id == "" {
 			return true, err
 		}
-		return c.HasAccess(ctx, id, client.Application)
+		return c.HasAccess(ctx, id, client)
 	})
 }

@@ -143,7 +143,7 @@ func (s *Storages) Open(ctx context.Context, req *library.CloudRequest, id ID) (
 	case found.Library == "":
 		return found, nil
 	}
-	has, err := s.consents.HasAccess(ctx, found.Library, found.Application)
+	has, err := s.consents.HasAccess(ctx, found.Library, req.ID())
 	if err != nil {
 		return Storage{}, err
 	}
@@ -151,6 +151,13 @@ func (s *Storages) Open(ctx context.Context, req *library.CloudRequest, id ID) (
 		return Storage{}, ErrNoConsent
 	}
 	return found, nil
+}
+
+// MarkUsed records that a call for the files of a storage has succeeded, as use of the person's consent.
+func (s *Storages) MarkUsed(ctx context.Context, of Storage, client wire.ClientID) {
+	if of.Library != "" {
+		s.consents.MarkAccessUsed(ctx, of.Library, client)
+	}
 }
 
 // Watch returns a context that ends, for the cause library.ErrEnded, soon after the person's consent with the

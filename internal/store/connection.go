@@ -34,6 +34,11 @@ func (db *DB) Connect(
 		if err != nil {
 			return err
 		}
+		if c.Source.IsPull() {
+			if row, err = connectedBefore(ctx, q, before.AccountID, c, source); !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
 		if row, err = db.addOrRenewConnection(ctx, q, before.ContractID, again, c, source); err != nil {
 			return err
 		}
@@ -54,6 +59,19 @@ func (db *DB) Connect(
 		return delivery.Connection{}, err
 	}
 	return toConnection(row), nil
+}
+
+// connectedBefore returns the account that is connected for a request already, if it is what c would be: nothing about
+// it is new, unlike the tokens of a provider. It returns sql.ErrNoRows if it is another one, or if there is none.
+func connectedBefore(
+	ctx context.Context, q *query.Queries, account string, c delivery.Connection, source string,
+) (query.Connection, error) {
+	row, err := q.GetConnection(ctx, account)
+	if err == nil && (row.LibraryID != c.Library || row.ApplicationID != c.Application || row.Source != source ||
+		row.EndedAt != 0) {
+		err = sql.ErrNoRows
+	}
+	return row, err
 }
 
 // addOrRenewConnection renews the account that is to be connected again or, if none is named, the

@@ -6,6 +6,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -25,6 +26,13 @@ func (db *DB) ListGrants(ctx context.Context, id library.ID) ([]library.Grant, e
 		return nil, wrap("list grants", err)
 	}
 	return convert(rows, toGrant), nil
+}
+
+// UseGrant implements [library.GrantStore].
+func (db *DB) UseGrant(ctx context.Context, id library.ID, grant library.GrantID, at time.Time) error {
+	return db.add(ctx, "use grant", func(ctx context.Context, q *query.Queries) error {
+		return markUsed(ctx, q, grant, seal.Hash{}, id, at)
+	})
 }
 
 // RevokeGrant implements [library.GrantStore].

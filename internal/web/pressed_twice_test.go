@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
@@ -306,4 +307,63 @@ func TestDeleteTwice(t *testing.T) {
 			t.Errorf("press %d: %d %s", i+1, p.Status, p.Text())
 		}
 	}
+}
+
+// TestSampleTwice: who presses "Allow" or "Connect" several times for a source with sample data connects one account,
+// each answer leads to the same place, and the activity has one line.
+func TestSampleTwice(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	clinic := w.Register("Demo Clinic", webtest.Reads(library.Scope{Mapped: true}))
+	b := w.NewPerson(webtest.Anna)
+	const sample = "&sourceType=pull&sampleDataSet=test&service="
+	lines := func(name string, connected int) {
+		t.Helper()
+		activity := b.Get("/activity").TextOf("activity")
+		for sentence, times := range map[string]int{
+			"You connected " + name: connected, "was removed": 0, "You allowed Demo Clinic": 1,
+		} {
+			if got := strings.Count(activity, sentence); got != times {
+				t.Errorf("%q %d times, want %d: %s", sentence, got, times, activity)
+			}
+		}
+	}
+
+	p := b.Get("/apps/saas/authorize?lng=en&code=" + clinic.Authorize(webtest.WebCallback) + sample + "900101")
+	callback, err := url.Parse(same(t, pressTwice(t, w, p, "allow")))
+	if err != nil || callback.Query().Get("success") != "true" {
+		t.Fatalf("callback %s, %v", callback, err)
+	}
+	token := clinic.Exchange(callback)
+	connected := clinic.Connections(token)
+	if len(connected) != 1 || connected[0].Reference != callback.Query().Get("accountReference") {
+		t.Errorf("connected %+v, callback %s", connected, callback)
+	}
+	lines("Sample care provider", 1)
+
+	for range 2 { // the second time the account is connected again
+		onboard := clinic.OnboardURL("/apps/saas/onboard?lng=en"+sample+"900102", token)
+		p = b.Get(onboard)
+		if !p.Has("provider-go") {
+			t.Fatalf("%d %s", p.Status, p.Text())
+		}
+		for _, answer := range pressTwice(t, w, p, "provider-go") {
+			if to := answer.Header.Get("Location"); !strings.HasPrefix(to, "/apps/saas/onboard?") &&
+				!strings.HasPrefix(to, "https://clinic.example/") {
+				t.Errorf("connect leads to %q", to)
+			}
+		}
+		if to := b.Get(onboard).Header.Get("Location"); !strings.Contains(to, "success=true") {
+			t.Errorf("afterwards to %q", to)
+		}
+		// A press after the request has been answered.
+		action, fields := p.Form("provider-go")
+		if late := p.Submit(action, fields); late.Status >= http.StatusBadRequest {
+			t.Errorf("late: %d %s", late.Status, late.Text())
+		}
+	}
+	if n := len(clinic.Connections(token)); n != 2 {
+		t.Errorf("%d accounts", n)
+	}
+	lines("Sample social network", 2)
 }

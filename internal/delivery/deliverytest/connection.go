@@ -17,6 +17,7 @@ func TestConnections(t *testing.T, open func(t *testing.T) Store) {
 	runEach(t, open, []storeTest{
 		{"are kept as they are given", testConnectionKept},
 		{"stand in the request, in place of the one before", testConnectionInRequest},
+		{"are connected once for a request, to fetch from", testConnectTwice},
 		{"are connected again", testConnectAgain},
 		{"are connected again only where they are", testConnectAgainElsewhere},
 		{"are one for each grant and source", testOneConnection},
@@ -72,6 +73,43 @@ func testConnectionInRequest(t *testing.T, f *fixture) {
 	given := library.AuthRequest{Hash: anyHash(), Account: "420_given"}
 	must(t, f.AddAuthRequest(ctx, given, library.Session{}))
 	same(t, "request added with an account", value(f.GetAuthRequest(ctx, given.Hash))(t), given)
+}
+
+// Also if both come at once, or if the contract has the account already.
+func testConnectTwice(t *testing.T, f *fixture) {
+	p, c := f.AnyPerson(), f.AnyClient(library.Read)
+	f.Approve(p, c)
+	sample := func(source int, set string) delivery.Connection {
+		a := anyAccount(p.ID, c.Application.ID, source, now)
+		a.Source.SampleData, a.Source.SampleSet = "medical", set
+		return a
+	}
+	for range 2 { // the account is new, then it is renewed
+		l, _ := f.AnyRequest(c)
+		connected := make([]delivery.Connection, 8)
+		events := len(value(f.ListEvents(ctx, p.ID, 0, 100))(t))
+		for _, err := range race(len(connected), func(i int) (err error) {
+			connected[i], err = f.Connect(ctx, l.Hash, "", sample(1, "default"), connectedEvent(p.ID, now))
+			return err
+		}) {
+			must(t, err)
+		}
+		for _, other := range connected {
+			same(t, "account of another press", other, connected[0])
+		}
+		same(t, "events", len(value(f.ListEvents(ctx, p.ID, 0, 100))(t)), events+1)
+		yes := librarytest.NewApproval(p, c, l, now)
+		yes.Connection = connected[0].ID
+		_, _, err := f.Allow(ctx, yes)
+		must(t, err)
+		same(t, "accounts", len(value(f.ListConnections(ctx, p.ID, ""))(t)), 1)
+	}
+	l, _ := f.AnyRequest(c)
+	first := value(f.Connect(ctx, l.Hash, "", sample(2, "default"), connectedEvent(p.ID, now)))(t)
+	second := value(f.Connect(ctx, l.Hash, "", sample(2, "other"), connectedEvent(p.ID, now)))(t)
+	if second.ID == first.ID {
+		t.Error("another set of sample data is no other account")
+	}
 }
 
 // By a request of the contract for the same source, and by a request of another contract that names it.

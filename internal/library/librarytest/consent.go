@@ -177,6 +177,22 @@ func TestGrants(t *testing.T, open func(t *testing.T) Store) {
 		f.Approve(f.AnyPerson(), c)
 		Same(t, "grants with one more contract", len(Value(f.ListGrants(Ctx, p.ID))(t)), 2)
 	})
+	t.Run("are used", func(t *testing.T) {
+		f := NewFixture(t, open)
+		p, c := f.AnyPerson(), f.AnyClient(library.Write)
+		g, _, _ := f.Approve(p, c)
+		for _, use := range []struct{ at, want time.Time }{
+			{Now, Now}, {Later(59 * time.Second), Now}, {Later(time.Minute), Later(time.Minute)},
+		} {
+			Must(t, f.UseGrant(Ctx, p.ID, g.ID, use.at))
+			Same(t, "last use", Value(f.GetGrant(Ctx, g.ID))(t).LastUsedAt, use.want)
+		}
+		WantErr(t, "by another library", f.UseGrant(Ctx, f.AnyPerson().ID, g.ID, Later(time.Hour)),
+			library.ErrNotFound)
+		Must(t, f.RevokeGrant(Ctx, p.ID, g.ID, Now, AnyEvent(p.ID)))
+		WantErr(t, "once it is revoked", f.UseGrant(Ctx, p.ID, g.ID, Later(time.Hour)), library.ErrNotFound)
+		Same(t, "last use", Value(f.GetGrant(Ctx, g.ID))(t).LastUsedAt, Later(time.Minute))
+	})
 	t.Run("are refused to what is shut or gone", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p, c := f.AnyPerson(), f.AnyClient(library.Read)

@@ -44,9 +44,13 @@ type connectionRow struct {
 	App string
 	// Works reports that it works; NeedsReconnect that the person has to connect it again.
 	Works, NeedsReconnect bool
+	// Idle says why nothing is sent or collected now; empty if the grant of the account counts.
+	Idle string
 	// CanFetch reports that the person can have the library collect from it now.
 	CanFetch        bool
 	Since, LastUsed time.Time
+	// ShowsTime reports that the person has connected another account at the same source on the same day.
+	ShowsTime bool
 }
 
 // FetchURL takes the form that collects from the account now.
@@ -65,10 +69,11 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 	page := &connectionsPage{Page: newAccountPage(h.ui, w, r, menuConnections, t.Text("accounts.h1")), Now: h.ui.Now()}
 	cursor := parseCursor(r.URL.Query().Get("before"))
 	page.IsContinued = cursor != delivery.Cursor{}
-	names, err := h.applicationNames(r, in)
+	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return err
 	}
+	names := namesOfGrants(grants)
 	limit := deliveriesPerPage + 1 // one more, to see whether there are older ones
 	if !page.IsContinued {
 		limit = deliveriesExamined
@@ -88,11 +93,14 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 		}
 		for _, c := range connections {
 			row := newConnectionRow(t, c, names, deliveries, page.Now)
-			if c.Source.IsPull() {
+			if row.Idle = h.whyIdle(t, c, grants); row.Idle != "" {
+				row.State, row.Works, row.NeedsReconnect = t.Text("accounts.idle"), false, false
+			} else if c.Source.IsPull() {
 				row.addFetch(t, fetches[c.ID])
 			}
 			page.Connections = append(page.Connections, row)
 		}
+		h.distinguish(t, page.Connections)
 	}
 	if len(deliveries) > deliveriesPerPage {
 		deliveries = deliveries[:deliveriesPerPage]
@@ -131,6 +139,16 @@ func newConnectionRow(
 	return row
 }
 
+// distinguish adds the time of day to accounts that have the same name and day.
+func (h *Connections) distinguish(t *ui.Texts, rows []connectionRow) {
+	f := h.ui.Formatter(t)
+	for i := range rows {
+		rows[i].ShowsTime = slices.ContainsFunc(rows, func(other connectionRow) bool {
+			return other.ID != rows[i].ID && other.Name == rows[i].Name && f.Date(other.Since) == f.Date(rows[i].Since)
+		})
+	}
+}
+
 // addFetch says how far the newest fetch from the account is; the zero fetch if there was none.
 func (c *connectionRow) addFetch(t *ui.Texts, newest fetch.Fetch) {
 	switch newest.State {
@@ -143,14 +161,43 @@ func (c *connectionRow) addFetch(t *ui.Texts, newest fetch.Fetch) {
 	c.CanFetch = true
 }
 
+// idleTexts say why nothing is sent to an account or collected from it, by the standing of its grant.
+var idleTexts = map[library.Standing]string{
+	library.GrantRevoked: "accounts.idle_ended", library.GrantExpired: "accounts.idle_ended",
+	library.GrantOutdated: "accounts.idle_outdated", library.ClientDisabled: "accounts.idle_disabled",
+	library.ContractExpired: "accounts.idle_over",
+}
+
+// whyIdle says why nothing is sent to an account or collected from it; empty if its grant counts.
+func (h *Connections) whyIdle(t *ui.Texts, c delivery.Connection, grants []library.GrantWithClient) string {
+	i := slices.IndexFunc(grants, func(g library.GrantWithClient) bool { return g.Grant.ID == c.Grant })
+	if i < 0 {
+		return ""
+	}
+	why, isIdle := idleTexts[grants[i].Standing(h.ui.Now())]
+	if !isIdle {
+		return ""
+	}
+	what := "accounts.idle_push"
+	if c.Source.IsPull() {
+		what = "accounts.idle_pull"
+	}
+	return t.Text(what) + " " +
+		t.Text(why, "app", ui.CleanText(grants[i].Client.Application.Name), "operator", h.ui.Operator)
+}
+
 // PostFetch collects from an account now.
 func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if errors.Is(err, library.ErrNotFound) { // disconnected meanwhile
+		return h.showGone(w, r)
+	}
 	if err == nil {
 		err = h.fetches.RequestForPerson(r.Context(), in, connection.ID)
 	}
-	if errors.Is(err, library.ErrNotFound) { // disconnected meanwhile
-		return h.showGone(w, r)
+	if errors.Is(err, library.ErrNotFound) { // its grant has ended meanwhile, or does not count any more
+		h.ui.SetFlash(w, "accounts.not_fetched", connection.Source.Name)
+		return ui.SeeOther(w, r, "/accounts")
 	}
 	if err != nil {
 		return err
@@ -159,23 +206,24 @@ func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *libr
 	return ui.SeeOther(w, r, "/accounts")
 }
 
-// applicationNames are the names of the applications that the person has ever allowed.
-func (h *Connections) applicationNames(
-	r *http.Request, in *library.SignedIn,
-) (map[wire.ApplicationID]string, error) {
-	grants, err := h.consents.ListGrants(r.Context(), in)
-	if err != nil {
-		return nil, err
-	}
+// namesOfGrants are the names of the applications that the person has ever allowed.
+func namesOfGrants(grants []library.GrantWithClient) map[wire.ApplicationID]string {
 	names := make(map[wire.ApplicationID]string, len(grants))
 	for _, g := range grants {
 		names[g.Grant.Application] = g.Client.Application.Name
 	}
-	return names, nil
+	return names
 }
 
 // disconnectPage asks whether to disconnect an account, and says what that does not do.
-type disconnectPage struct{ *ui.Page }
+type disconnectPage struct {
+	*ui.Page
+	// App is the application that the account was connected for; empty if that is no longer known.
+	App   string
+	Since time.Time
+	// Reads says that the application can go on reading what was collected; empty if it cannot.
+	Reads string
+}
 
 // ShowDisconnect asks whether to disconnect an account.
 func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
@@ -187,8 +235,17 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 		return err
 	}
 	provider := ui.CleanText(connection.Source.Name)
-	title := ui.BrowserOf(r).Texts.Text("accounts.disconnect_h1", "provider", provider)
-	page := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
+	grants, err := h.consents.ListGrants(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	t := ui.BrowserOf(r).Texts
+	title := t.Text("accounts.disconnect_h1", "provider", provider)
+	page := &disconnectPage{Page: newAccountPage(h.ui, w, r, menuConnections, title), Since: connection.CreatedAt,
+		App: ui.CleanText(namesOfGrants(grants)[connection.Application])}
+	if connection.StaysReadable(grants, h.ui.Now()) {
+		page.Reads = t.Text("accounts.disconnect_read", "app", page.App)
+	}
 	return h.ui.Render(w, http.StatusOK, "disconnect", page)
 }
 

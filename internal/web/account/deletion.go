@@ -59,7 +59,7 @@ func (h *Deletion) newPage(w http.ResponseWriter, r *http.Request, in *library.S
 	}
 	apps := map[wire.ApplicationID]bool{}
 	for _, g := range grants {
-		if g.Grant.Active(h.ui.Now()) {
+		if g.Standing(h.ui.Now()) == library.GrantCounts {
 			apps[g.Grant.Application] = true
 		}
 	}

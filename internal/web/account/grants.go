@@ -27,16 +27,17 @@ type Grants struct {
 // grantsPage is the data of the list.
 type grantsPage struct {
 	*ui.Page
-	// Active are the applications with access, Ended those that had it.
-	Active, Ended []appCard
+	// Active are the applications with access, Paused those whose permissions do not count now, and Ended those that
+	// had access.
+	Active, Paused, Ended []appCard
 }
 
 // appCard is an application as a person sees it.
 type appCard struct {
 	ID                   wire.ApplicationID
 	App, Initials, State string
-	IsActive             bool
-	// Permissions are its grants, those that have ended last.
+	IsActive, IsPaused   bool
+	// Permissions are its grants: those that count, then those that do not count now, then those that have ended.
 	Permissions []grantRow
 	// Storage is what the application keeps here; nil if it has no storage.
 	Storage *storageRow
@@ -48,10 +49,23 @@ type appCard struct {
 // StopURL is the page that asks whether to stop everything.
 func (c appCard) StopURL() string { return "/grants/app/" + url.PathEscape(string(c.ID)) + "/stop" }
 
+// CanStop reports whether there is anything to stop.
+func (c appCard) CanStop() bool { return c.IsActive || c.IsPaused }
+
 // may lists what the application may do now, by grants other than one.
 func (c appCard) may(except library.GrantID) (lines []string) {
 	for _, row := range c.Permissions {
 		if row.IsActive && row.ID != except {
+			lines = append(lines, without(row.May, lines)...)
+		}
+	}
+	return lines
+}
+
+// stoppable lists what the person has allowed and can stop, also by grants that do not count now.
+func (c appCard) stoppable() (lines []string) {
+	for _, row := range c.Permissions {
+		if row.CanStop() {
 			lines = append(lines, without(row.May, lines)...)
 		}
 	}
@@ -71,10 +85,28 @@ type grantRow struct {
 	Purpose string
 	May     []string
 	// Overlap is what other permissions of the application allow too.
-	Overlap                         []string
-	Providers                       []string // that it sends to
-	IsActive, IsStopped             bool
+	Overlap   []string
+	Providers []string // that it sends to
+	// IsActive reports that the grant counts, IsPaused that it does not count now, which Note explains, and IsStopped
+	// that the person has revoked it.
+	IsActive, IsPaused, IsStopped   bool
+	Note                            string
+	Collects                        bool // that it reads what is collected from sources
 	Since, Until, EndedAt, LastUsed time.Time
+}
+
+// CanStop reports whether the person can revoke the grant.
+func (g grantRow) CanStop() bool { return g.IsActive || g.IsPaused }
+
+// rank orders grants and applications: see [appCard].
+func rank(isActive, isPaused bool) int {
+	switch {
+	case isActive:
+		return 0
+	case isPaused:
+		return 1
+	}
+	return 2
 }
 
 // OverlapText is Overlap in one line.
@@ -103,9 +135,12 @@ func (h *Grants) List(w http.ResponseWriter, r *http.Request, in *library.Signed
 	stopped, isStopped := h.ui.TakeFlashValue(w, r, flashStopped)
 	page := &grantsPage{Page: newAccountPage(h.ui, w, r, menuGrants, t.Text("grants.h1"))}
 	for _, card := range cards {
-		if card.IsActive {
+		switch {
+		case card.IsActive:
 			page.Active = append(page.Active, card)
-		} else {
+		case card.IsPaused:
+			page.Paused = append(page.Paused, card)
+		default:
 			page.Ended = append(page.Ended, card)
 		}
 	}
@@ -142,14 +177,17 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 			cards = append(cards, appCard{ID: g.Grant.Application, App: app, Initials: ui.Initials(app),
 				Storage: storages[g.Grant.Application], Now: h.ui.Now(), application: g.Client.Application})
 		}
-		row := newGrantRow(h.ui.Permissions(t), g, connections, h.ui.Now())
+		row := h.newGrantRow(t, g, connections)
 		cards[i].Permissions = append(cards[i].Permissions, row)
 	}
 	for i := range cards {
 		card := &cards[i]
-		slices.SortStableFunc(card.Permissions, func(a, b grantRow) int { return activeFirst(a.IsActive, b.IsActive) })
+		slices.SortStableFunc(card.Permissions, func(a, b grantRow) int {
+			return rank(a.IsActive, a.IsPaused) - rank(b.IsActive, b.IsPaused)
+		})
 		// The state of the first: an active one, if there is any.
-		card.State, card.IsActive = card.Permissions[0].State, card.Permissions[0].IsActive
+		first := card.Permissions[0]
+		card.State, card.IsActive, card.IsPaused = first.State, first.IsActive, first.IsPaused
 		if slices.ContainsFunc(card.Permissions, func(g grantRow) bool { return g.IsActive && g.State != card.State }) {
 			card.State = t.Text("grants.active")
 		}
@@ -160,33 +198,37 @@ func (h *Grants) cards(r *http.Request, in *library.SignedIn) ([]appCard, error)
 			}
 		}
 	}
-	slices.SortStableFunc(cards, func(a, b appCard) int { return activeFirst(a.IsActive, b.IsActive) })
+	slices.SortStableFunc(cards, func(a, b appCard) int {
+		return rank(a.IsActive, a.IsPaused) - rank(b.IsActive, b.IsPaused)
+	})
 	return cards, nil
 }
 
-func activeFirst(a, b bool) int {
-	switch {
-	case a && !b:
-		return -1
-	case b && !a:
-		return 1
-	}
-	return 0
+// pauseTexts are the state and the note of a grant that does not count now.
+var pauseTexts = map[library.Standing]struct{ state, note string }{
+	library.GrantOutdated:   {"grants.outdated", "grants.outdated_note"},
+	library.ClientDisabled:  {"grants.disabled", "grants.disabled_note"},
+	library.ContractExpired: {"grants.over", "grants.over_note"},
 }
 
-func newGrantRow(
-	t ui.PermissionTexts, g library.GrantWithClient, connections []delivery.Connection, now time.Time,
-) grantRow {
-	grant, contract := g.Grant, g.Client.Contract
+func (h *Grants) newGrantRow(t *ui.Texts, g library.GrantWithClient, connections []delivery.Connection) grantRow {
+	grant, now := g.Grant, h.ui.Now()
 	row := grantRow{
-		ID: grant.ID, Purpose: ui.CleanText(contract.Purpose),
-		Since: grant.CreatedAt, Until: grant.ExpiresAt, LastUsed: grant.LastUsedAt,
+		ID: grant.ID, Since: grant.CreatedAt, Until: grant.ExpiresAt, LastUsed: grant.LastUsedAt,
 	}
+	standing := g.Standing(now)
+	if standing != library.GrantOutdated { // the application's words are of what it asks for now
+		row.Purpose = ui.CleanText(g.Client.Contract.Purpose)
+	}
+	pause, isPaused := pauseTexts[standing]
 	switch {
-	case !grant.RevokedAt.IsZero():
+	case standing == library.GrantRevoked:
 		row.State, row.EndedAt, row.IsStopped = t.Text("grants.stopped"), grant.RevokedAt, true
-	case !grant.Active(now):
+	case standing == library.GrantExpired:
 		row.State, row.EndedAt = t.Text("grants.ended"), grant.ExpiresAt
+	case isPaused:
+		row.State, row.IsPaused = t.Text(pause.state), true
+		row.Note = t.Text(pause.note, "app", ui.CleanText(g.Client.Application.Name), "operator", h.ui.Operator)
 	case now.Add(soon).After(grant.ExpiresAt):
 		row.State, row.IsActive = t.Text("grants.soon"), true
 	default:
@@ -194,14 +236,15 @@ func newGrantRow(
 	}
 	var names []string
 	for _, c := range connections {
-		if row.IsActive && c.Grant == grant.ID {
+		if row.CanStop() && c.Grant == grant.ID {
 			names = append(names, c.Source.Name)
 			if !c.Source.IsPull() {
 				row.Providers = append(row.Providers, c.Source.Name)
 			}
 		}
 	}
-	row.May = t.OfGrant(contract, names)
+	row.May = h.ui.Permissions(t).OfGrant(g, names)
+	row.Collects = ui.Collects(g)
 	return row
 }
 
@@ -246,8 +289,9 @@ type revokeGrantPage struct {
 	App, Text string
 	// Ends lists what would end, and Left what the application could still do.
 	Ends, Left []string
-	// Note says what stays, besides files; empty if nothing does.
-	Note string
+	// Note says what stays, besides files, and Collected what becomes of files that were collected; empty if nothing
+	// does, or none were.
+	Note, Collected string
 	// Confirm is the text of the button that confirms, and ConfirmID its data-testid.
 	Confirm, ConfirmID string
 	Error              string
@@ -259,20 +303,37 @@ func (h *Grants) newRevokePage(
 ) *revokeGrantPage {
 	t := ui.BrowserOf(r).Texts
 	page := &revokeGrantPage{App: card.App, Text: t.Text("revoke.text", "app", card.App),
-		Confirm: t.Text("revoke.confirm"), ConfirmID: "revoke-confirm", Ends: card.may("")}
+		Confirm: t.Text("revoke.confirm"), ConfirmID: "revoke-confirm", Ends: card.stoppable()}
 	title := t.Text("revoke.h1", "app", card.App)
-	if grant == "" {
+	i := slices.IndexFunc(card.Permissions, func(g grantRow) bool { return g.ID == grant })
+	switch {
+	case grant == "":
 		title = t.Text("revoke.all_h1", "app", card.App)
 		page.Confirm, page.ConfirmID = t.Text("revoke.all_confirm"), "stop-all-confirm"
 		if card.Storage != nil {
 			page.Note = t.Text("storage.stays", "app", card.App)
 		}
-	} else if page.Left = card.may(grant); len(page.Left) > 0 {
+		if !card.IsActive {
+			page.Text = t.Text("revoke.paused_text", "app", card.App)
+		}
+	case card.Permissions[i].IsPaused:
+		title, page.Text = t.Text("revoke.one_h1", "app", card.App), t.Text("revoke.paused_text", "app", card.App)
+		page.Left = card.may(grant)
+		page.Ends = without(card.Permissions[i].May, page.Left)
+	default:
+		page.Ends = card.Permissions[i].May
+		if page.Left = card.may(grant); len(page.Left) == 0 {
+			break
+		}
 		title, page.Text = t.Text("revoke.one_h1", "app", card.App), t.Text("revoke.one_text", "app", card.App)
-		i := slices.IndexFunc(card.Permissions, func(g grantRow) bool { return g.ID == grant })
-		if page.Ends = without(card.Permissions[i].May, page.Left); len(page.Ends) == 0 {
+		if page.Ends = without(page.Ends, page.Left); len(page.Ends) == 0 {
 			page.Text = t.Text("revoke.same_text", "app", card.App)
 		}
+	}
+	if slices.ContainsFunc(card.Permissions, func(g grantRow) bool {
+		return g.Collects && g.CanStop() && (grant == "" || g.ID == grant)
+	}) {
+		page.Collected = t.Text("revoke.collected", "app", card.App)
 	}
 	page.Page = newAccountPage(h.ui, w, r, menuGrants, title)
 	return page
@@ -284,7 +345,7 @@ func (h *Grants) ShowRevoke(w http.ResponseWriter, r *http.Request, in *library.
 	switch {
 	case err != nil:
 		return err
-	case !grant.IsActive: // gone back to, or loaded again
+	case !grant.CanStop(): // gone back to, or loaded again
 		return ui.SeeOther(w, r, "/grants")
 	}
 	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, card, grant.ID))
@@ -314,7 +375,7 @@ func (h *Grants) ShowStop(w http.ResponseWriter, r *http.Request, in *library.Si
 	switch {
 	case err != nil:
 		return err
-	case !card.IsActive:
+	case !card.CanStop():
 		return ui.SeeOther(w, r, "/grants")
 	}
 	return h.ui.Render(w, http.StatusOK, "revoke-grant", h.newRevokePage(w, r, card, ""))

@@ -58,17 +58,15 @@ func (h *Grants) ShowDeleteStorage(w http.ResponseWriter, r *http.Request, in *l
 	return h.ui.Render(w, http.StatusOK, "delete-storage", page)
 }
 
-// PostDeleteStorage deletes the storage of an application.
+// PostDeleteStorage deletes the storage of an application. If there is none, the button was pressed twice: it is
+// deleted.
 func (h *Grants) PostDeleteStorage(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	card, err := h.findApp(r, in)
 	if err != nil {
 		return err
 	}
 	err = h.storages.DeleteForPerson(r.Context(), in, card.application)
-	if errors.Is(err, library.ErrNotFound) { // the button was pressed twice
-		return h.showNoStorage(w, r)
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, library.ErrNotFound) {
 		return err
 	}
 	h.ui.SetFlash(w, "storage.deleted", card.application.Name)

@@ -42,6 +42,9 @@ func TestStorage(t *testing.T) {
 	if got := p.TextOf("storage-" + application); got != want {
 		t.Errorf("storage %q, want %q", got, want)
 	}
+	if got := p.Text(); !strings.Contains(got, "Last used Today, 10:42") || strings.Contains(got, "Not yet") {
+		t.Errorf("the storage was not used: %s", got)
+	}
 	if p := b.Get("/grants?lng=nl"); !strings.Contains(p.TextOf("storage-"+application),
 		"Opslag van deze app 2 bestanden, 100 KB. De app heeft dit versleuteld. Wij kunnen het niet openen.") {
 		t.Errorf("in Dutch: %s", p.TextOf("storage-"+application))
@@ -62,9 +65,12 @@ func TestStorage(t *testing.T) {
 	if p.Click("cancel").Title() != "Apps" {
 		t.Error("no link back")
 	}
-	p = p.Click("delete-storage-confirm")
-	if got := p.TextOf("notice"); got != "The storage of Demo Clinic is deleted." || p.Has("storage-"+application) {
-		t.Errorf("notice %q: %s", got, p.Text())
+	question := p
+	for range 2 { // the button is pressed twice
+		p = question.Click("delete-storage-confirm")
+		if got := p.TextOf("notice"); got != "The storage of Demo Clinic is deleted." || p.Has("storage-"+application) {
+			t.Errorf("notice %q: %s", got, p.Text())
+		}
 	}
 	for _, want := range []string{
 		"Demo Clinic got a storage of its own in your library.", "You deleted the storage of Demo Clinic .",

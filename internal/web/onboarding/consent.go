@@ -210,14 +210,14 @@ func (c *consent) expiredAt(
 	return &grant.ExpiresAt, nil
 }
 
-// otherGrants are the grants of the same application's other contracts that are in force.
+// otherGrants are the grants of the same application's other contracts that count.
 func (c *consent) otherGrants(
 	r *http.Request, in *library.SignedIn, request *library.PendingRequest,
 ) ([]library.GrantWithClient, error) {
 	grants, err := c.consents.ListGrants(r.Context(), in)
 	return slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
 		return g.Grant.Application != request.Client.Application.ID ||
-			g.Grant.Contract == request.Client.Contract.ID || !g.Grant.Active(c.ui.Now())
+			g.Grant.Contract == request.Client.Contract.ID || g.Standing(c.ui.Now()) != library.GrantCounts
 	}), err
 }
 
@@ -291,7 +291,7 @@ func (c *consent) Post(w http.ResponseWriter, r *http.Request, in *library.Signe
 		if sampleErr == nil && r.PostForm.Get("sample") == sample.SampleSet {
 			connected, err := c.connections.ConnectSample(r.Context(), in, flow.request, sample)
 			if err != nil {
-				return answerError(err, in, flow)
+				return answerError(err, in, flow) // answered meanwhile: the button was pressed twice
 			}
 			shown.Connection = connected.ID
 		}

@@ -17,6 +17,8 @@ type requestFlow struct {
 	query authorizeQuery
 	// address is the request's, without a step.
 	address *url.URL
+	// isForOwner reports that the request is about the storage of one person, so that nobody else can answer it.
+	isForOwner bool
 }
 
 // The steps that an address can name. Without one, the page depends on what the person has done so far.

@@ -147,7 +147,8 @@ func TestMalformedAddress(t *testing.T) {
 	}
 	scope := url.QueryEscape(url.QueryEscape(`{"dataType":["documents"],"organizationType":"hospital"}`))
 	good := address + "&sourceType=pull&service=900101&sampleDataSet=default&sampleDataAutoOnboard=false" +
-		"&includeSampleDataOnlySources=true&triggerQuery=false&storageRef=abc123&lng=xx&sourcesScope=" + scope
+		"&includeSampleDataOnlySources=true&triggerQuery=false&lng=xx&sourcesScope=" + scope +
+		"&storageRef=" + clinic.StorageHandle(clinic.CreatesStorage())
 	if p := w.NewBrowser().Get(good); p.Status != http.StatusOK {
 		t.Errorf("well-formed address: %d %s", p.Status, p.Text())
 	}

@@ -96,7 +96,10 @@ func (p *Pages) handle(
 		if err != nil {
 			return err
 		}
-		if err := p.checkSource(flow); err != nil {
+		if err = p.checkSource(flow); err == nil {
+			err = p.checkStorage(r, flow)
+		}
+		if err != nil {
 			return ui.WithRequest(err, flow.request)
 		}
 		err = ui.WithRequest(handler(w, r, flow), flow.request)
@@ -173,7 +176,7 @@ func (p *Pages) showSignedOut(w http.ResponseWriter, r *http.Request, flow *requ
 		return p.signin.Recover.Show(w, r, inFlow)
 	}
 	// A request for a certain library can be answered only by its owner, who need not create one.
-	if ui.BrowserOf(r).Known || flow.request.Library != "" {
+	if ui.BrowserOf(r).Known || inFlow.ForOneLibrary || !p.people.MakesLibraries() {
 		return p.signin.SignIn.Show(w, r, inFlow)
 	}
 	return p.signin.Create.Show(w, r, inFlow)
@@ -196,7 +199,8 @@ func (p *Pages) signinFlow(flow *requestFlow) signin.Flow {
 	}
 	return signin.Flow{
 		Request: flow.request, NextURL: flow.url(), Steps: steps,
-		StepURL: func(step signin.Step) string { return flow.stepURL(string(step)) },
+		ForOneLibrary: flow.request.Library != "" || flow.isForOwner,
+		StepURL:       func(step signin.Step) string { return flow.stepURL(string(step)) },
 	}
 }
 

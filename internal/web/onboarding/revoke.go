@@ -22,7 +22,9 @@ type revoke struct {
 type revokePage struct {
 	*ui.Page
 	Text, Confirm string
-	// Ends lists what the application may do now, if all of its access is to end.
+	// Collected says what becomes of files that were collected; empty if none were.
+	Collected string
+	// Ends lists what the person has allowed the application, if all of its access is to end.
 	Ends []string
 	// ConfirmID is the data-testid of the button that confirms.
 	ConfirmID string
@@ -47,33 +49,48 @@ func (h *revoke) Show(w http.ResponseWriter, r *http.Request, in *library.Signed
 		Text: t.Text("revoke.text", "app", flow.appName()), Confirm: t.Text("revoke.confirm"),
 		ConfirmID: "revoke-confirm",
 	}
+	grants, err := h.grants(r, in, flow.request.Client.Application.ID)
+	if err != nil {
+		return err
+	}
 	if target.Account != nil {
 		title = t.Text("accounts.disconnect_h1", "provider", ui.CleanText(target.Account.Source.Name))
 		page.Text, page.Confirm = t.Text("accounts.disconnect_text"), t.Text("accounts.disconnect")
 		page.ConfirmID = "disconnect-confirm"
-	} else if page.Ends, err = h.permissions(r, in, flow.request.Client.Application.ID); err != nil {
-		return err
+		if target.Account.StaysReadable(grants, h.ui.Now()) {
+			page.Collected = t.Text("accounts.disconnect_read", "app", flow.appName())
+		}
+	} else {
+		if page.Ends, err = h.permissions(r, in, grants); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(grants, ui.Collects) {
+			page.Collected = t.Text("revoke.collected", "app", flow.appName())
+		}
 	}
 	page.Page = h.ui.NewPage(r, title)
 	flow.decorateQuestion(w, page.Page)
 	return h.ui.Render(w, http.StatusOK, "revoke", page)
 }
 
-// permissions lists what an application may do now, and where it sends to.
-func (h *revoke) permissions(
+// grants lists the grants of an application that the person can revoke, also those that do not count now.
+func (h *revoke) grants(
 	r *http.Request, in *library.SignedIn, application wire.ApplicationID,
-) ([]string, error) {
+) ([]library.GrantWithClient, error) {
 	grants, err := h.consents.ListGrants(r.Context(), in)
-	if err != nil {
-		return nil, err
-	}
+	return slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
+		return g.Grant.Application != application || !g.Standing(h.ui.Now()).InForce()
+	}), err
+}
+
+// permissions lists what a person has allowed an application by grants, and where it sends to.
+func (h *revoke) permissions(
+	r *http.Request, in *library.SignedIn, grants []library.GrantWithClient,
+) ([]string, error) {
 	connections, err := h.connections.List(r.Context(), in)
 	if err != nil {
 		return nil, err
 	}
-	grants = slices.DeleteFunc(grants, func(g library.GrantWithClient) bool {
-		return g.Grant.Application != application || !g.Grant.Active(h.ui.Now())
-	})
 	return grantLines(h.ui.Permissions(ui.BrowserOf(r).Texts), grants, connections), nil
 }
 
@@ -89,7 +106,7 @@ func grantLines(
 				providers = append(providers, c.Source.Name)
 			}
 		}
-		for _, line := range t.OfGrant(g.Client.Contract, providers) {
+		for _, line := range t.OfGrant(g, providers) {
 			if !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}

@@ -309,7 +309,7 @@ func TestAttackSandboxesWithoutEnd(t *testing.T) {
 func TestSandboxOnClosedServer(t *testing.T) {
 	t.Parallel()
 	w := webtest.New(t, func(c *server.Config) { c.NoNewLibraries = true })
-	if p := w.NewBrowser().Get(skipURL(newSandbox(w))); !p.Has("create-library") {
+	if p := w.NewBrowser().Get(skipURL(newSandbox(w))); !p.Has("closed") || !p.Has("sign-in") {
 		t.Errorf("%d %s", p.Status, p.Text())
 	}
 	if n := w.Rows("libraries"); n != 0 {

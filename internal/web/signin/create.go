@@ -28,8 +28,18 @@ func (c *Create) newPage(w http.ResponseWriter, r *http.Request, flow Flow, emai
 		ui.NewPassword("password", t.Text("create.password"), t.Text("create.password_hint")),
 	}}
 	page := newSignedOutPage(c.ui, w, r, flow, "create.h1", StepCreate, form)
-	flow.count(page.Page, 1)
+	if page.Closed = closedText(c.ui, t, c.people); page.Closed == "" {
+		flow.count(page.Page, 1)
+	}
 	return page
+}
+
+// closedText says that the site makes no new libraries; empty if it does.
+func closedText(u *ui.UI, t *ui.Texts, people *library.People) string {
+	if people.MakesLibraries() {
+		return ""
+	}
+	return t.Text("create.closed", "operator", u.Operator)
 }
 
 // Show shows the form.
@@ -43,6 +53,9 @@ func (c *Create) Show(w http.ResponseWriter, r *http.Request, flow Flow) error {
 func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 	email, password := ui.FormText(r, "email"), r.PostForm.Get("password")
 	page := c.newPage(w, r, flow, email)
+	if page.Closed != "" { // a form of before
+		return c.ui.Render(w, http.StatusForbidden, "create", page)
+	}
 	t, emailField, passwordField := page.Texts, page.Form.Get("email"), page.Form.Get("password")
 
 	emailField.Error = emailError(t, email)
@@ -65,8 +78,6 @@ func (c *Create) Post(w http.ResponseWriter, r *http.Request, flow Flow) error {
 		emailField.Error = t.Spans("sign_in.error.email_shape")
 	case errors.Is(err, library.ErrEmailTaken):
 		emailField.Error = t.Spans("create.error.taken", "link", ui.Link(page.SignInURL(), ""))
-	case errors.Is(err, library.ErrNoNewLibraries):
-		emailField.Error = t.Spans("create.error.closed", "operator", c.ui.Operator)
 	case err != nil:
 		return err
 	}

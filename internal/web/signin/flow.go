@@ -16,6 +16,8 @@ type Flow struct {
 	NextURL string
 	// Steps is how many pages there are until the request is answered; zero where they are not counted.
 	Steps int
+	// ForOneLibrary reports that only one library can answer the request, so that a new one is of no use.
+	ForOneLibrary bool
 	// StepURL returns the address of a step.
 	StepURL func(Step) string
 }

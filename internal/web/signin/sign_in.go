@@ -23,7 +23,9 @@ func (s *SignIn) newPage(w http.ResponseWriter, r *http.Request, flow Flow, emai
 		ui.EmailField(t.Text("sign_in.email"), "", email),
 		ui.CurrentPassword("password", t.Text("sign_in.password")),
 	}}
-	return newSignedOutPage(s.ui, w, r, flow, "sign_in.h1", StepSignIn, form)
+	page := newSignedOutPage(s.ui, w, r, flow, "sign_in.h1", StepSignIn, form)
+	page.Closed = closedText(s.ui, t, s.people)
+	return page
 }
 
 // Show shows the form.

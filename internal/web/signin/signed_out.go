@@ -10,7 +10,9 @@ import (
 // signedOutPage is one of the three pages for a person who has not signed in: sign in, create, recover.
 type signedOutPage struct {
 	*ui.Page
-	flow Flow
+	// Closed says that this site makes no new libraries; empty if it does.
+	Closed string
+	flow   Flow
 }
 
 // SignInURL, CreateURL and RecoverURL are the links from one of the pages to the others.
@@ -22,9 +24,7 @@ func (p *signedOutPage) RecoverURL() string { return p.flow.StepURL(StepRecover)
 func (p *signedOutPage) App() string { return p.flow.appName() }
 
 // ForOneLibrary reports that only one library can answer the request, so that a new one is of no use.
-func (p *signedOutPage) ForOneLibrary() bool {
-	return p.flow.Request != nil && p.flow.Request.Library != ""
-}
+func (p *signedOutPage) ForOneLibrary() bool { return p.flow.ForOneLibrary }
 
 func newSignedOutPage(
 	u *ui.UI, w http.ResponseWriter, r *http.Request, flow Flow, titleKey string, step Step, form *ui.Form,

@@ -105,10 +105,14 @@ func (p PermissionTexts) Summary(contract library.Contract) string {
 	return p.Text("grants.read", "scope", strings.Join(parts, ", "))
 }
 
-// OfGrant says in a line each what a contract allows, and the providers that the application sends to by it, or the
-// sources that it collects from.
-func (p PermissionTexts) OfGrant(contract library.Contract, providers []string) []string {
-	may := []string{p.Summary(contract)}
+// OfGrant says in a line each what a person has allowed by a grant, and the providers that the application sends to by
+// it, or the sources that it collects from. It never says what the contract allows now, if that is something else.
+func (p PermissionTexts) OfGrant(g library.GrantWithClient, providers []string) []string {
+	contract, isKnown := g.AllowedContract()
+	may := []string{p.Text("grants.read_then")}
+	if isKnown || contract.Access == library.Write {
+		may = []string{p.Summary(contract)}
+	}
 	if contract.DeletesLibrary {
 		may = append(may, p.Text("grants.delete"))
 	}
@@ -120,6 +124,12 @@ func (p PermissionTexts) OfGrant(contract library.Contract, providers []string) 
 		may = append(may, p.Text(key, "provider", CleanText(provider)))
 	}
 	return may
+}
+
+// Collects reports whether files may have been collected from sources under a grant.
+func Collects(g library.GrantWithClient) bool {
+	contract, isKnown := g.AllowedContract()
+	return contract.Access == library.Read && (!isKnown || contract.Scope.Mapped)
 }
 
 // readsAll reports whether a scope covers every file that was pushed.

@@ -310,6 +310,12 @@ func (a *App) Uploads(id library.StorageID, p storage.Path, content string) {
 	carreltest.Must(a.contract.Uploads(id, p, []byte(content)))(a.w.T)
 }
 
+// Reads starts a session and returns all files in it: their contents by their names.
+func (a *App) Reads(accessToken string) (map[string]string, error) {
+	a.w.T.Helper()
+	return a.contract.GrantOfToken(accessToken).Reads()
+}
+
 // Works reports whether an access token of the application's is valid.
 func (a *App) Works(accessToken string) bool {
 	a.w.T.Helper()
