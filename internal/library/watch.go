@@ -30,23 +30,25 @@ type watchedGrant struct {
 	client wire.ClientID
 }
 
-// WatchGrant returns a context that ends, for the cause ErrEnded, within a second after the bearer's
-// grant has been revoked or has expired, or its client has been disabled. The caller must call the
+// WatchGrant returns a context that ends, for the cause ErrEnded, within a second after the bearer's grant has been
+// revoked or has expired, its contract allows something else, or its client has been disabled. The caller must call the
 // function when the transfer is over.
 func (c *Consents) WatchGrant(ctx context.Context, b *Bearer) (context.Context, func()) {
 	key := watchedGrant{b.Grant.ID, b.Client.ID()}
 	return c.watches.add(ctx, key, func(ctx context.Context) (bool, error) {
 		var refused *Refusal
-		if _, err := c.clients.getActive(ctx, b.Client.ID()); errors.As(err, &refused) {
+		client, err := c.clients.getActive(ctx, b.Client.ID())
+		if errors.As(err, &refused) {
 			return false, nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return false, err
 		}
 		grant, err := c.store.GetGrant(ctx, b.Grant.ID)
 		if errors.Is(err, ErrNotFound) { // deleted with its library
 			return false, nil
 		}
-		return grant.Active(c.now()), err
+		return err == nil && grant.Active(c.now()) && grant.Covers(client.Contract), err
 	})
 }
 

@@ -43,6 +43,14 @@ var ends = map[string]func(t *testing.T, c consent) error{
 	"contract disabled": func(t *testing.T, c consent) error {
 		return c.s.Clients.DisableContract(t.Context(), c.contract.Contract.ID)
 	},
+	"contract changed": func(t *testing.T, c consent) error {
+		was := c.contract.Contract
+		changed := was
+		if changed.Access = library.Read; was.Access == library.Read {
+			changed.Access = library.Write
+		}
+		return c.s.Clients.UpdateContract(t.Context(), was, changed)
+	},
 }
 
 // TestAttackReadAfterStop: a read that is under way when its consent ends breaks off. The client sees that the content
