@@ -6,6 +6,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
@@ -72,7 +73,21 @@ func (s *Source) sampleSet(q delivery.SampleQuery) (set string, ok bool) {
 		set = "default"
 	}
 	_, has := sampledata.Find(s.SampleData, set)
-	return set, has && s.Pull && s.HasSampleData() && s.Matches(q.Scope.DataTypes, q.Scope.OrganizationType)
+	return set, has && s.Pull && s.HasSampleData() && s.inScope(q)
+}
+
+// inScope reports whether a query includes the source, and something that it has.
+func (s *Source) inScope(q delivery.SampleQuery) bool {
+	return s.Matches(q.Scope.DataTypes, q.Scope.OrganizationType) &&
+		library.CoversService(q.Services, s.Service.Category.ID, s.Service.ID, s.objectTypes())
+}
+
+// objectTypes are the ids of the types of the objects in the source's sample data; nil if it has none.
+func (s *Source) objectTypes() (ids []int) {
+	for _, t := range sampledata.ObjectTypes(s.SampleData) {
+		ids = append(ids, t.ID)
+	}
+	return ids
 }
 
 // choosable reports whether a person can choose the source by a query.

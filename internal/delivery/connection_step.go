@@ -27,8 +27,10 @@ type ConnectionQuery struct {
 	AccountHandle string
 }
 
-func (q ConnectionQuery) sampleQuery() SampleQuery {
-	return SampleQuery{Set: q.Sample, OnlySamples: q.OnlySamples, Scope: q.Scope}
+// SampleQuery selects the sources that a person can connect with sample data for a request, under its contract.
+func (q ConnectionQuery) SampleQuery(r *library.PendingRequest) SampleQuery {
+	return SampleQuery{Set: q.Sample, OnlySamples: q.OnlySamples, Scope: q.Scope,
+		Services: r.Client.Contract.Scope.ServiceGroups}
 }
 
 // ConnectionStep is what remains to be connected before a request can be answered.
@@ -96,7 +98,7 @@ func (c *Connections) ConnectionStep(
 // source to collect from. Where there is none at all, it does not.
 func (c *Connections) AsksForSource(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
 	if samples, ok := c.samplesFor(r, q); ok {
-		return samples.HasSampleSources(q.sampleQuery())
+		return samples.HasSampleSources(q.SampleQuery(r))
 	}
 	if !q.Push || r.Client.Contract.Access != library.Write {
 		return false, nil

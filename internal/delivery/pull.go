@@ -41,6 +41,9 @@ type SampleQuery struct {
 	OnlySamples bool
 	// Scope narrows the sources.
 	Scope library.SourcesScope
+	// Services narrows the sources to those that have something that a contract with these bounds may read; empty
+	// means all.
+	Services []wire.ServiceGroup
 }
 
 // FindSample returns the source that a request asks to be connected with sample data. It returns ErrNotFound if the
@@ -50,7 +53,7 @@ func (c *Connections) FindSample(r *library.PendingRequest, q ConnectionQuery) (
 	if !ok || q.Source == 0 {
 		return Source{}, fmt.Errorf("the request asks for no sample data: %w", library.ErrNotFound)
 	}
-	source, err := samples.SampleSource(q.Source, q.sampleQuery())
+	source, err := samples.SampleSource(q.Source, q.SampleQuery(r))
 	if err != nil {
 		return Source{}, fmt.Errorf("find sample data: %w", err)
 	}

@@ -92,6 +92,15 @@ func Find(collectionID, id string) (Set, bool) {
 	return sets[i], true
 }
 
+// ObjectTypes returns the types of the mapped objects in a collection; none if there is no such collection.
+func ObjectTypes(collectionID string) []ObjectType {
+	set, ok := Find(collectionID, "default")
+	if !ok {
+		return nil
+	}
+	return set.ObjectTypes()
+}
+
 // ObjectTypes returns the types of the mapped objects in the set.
 func (s Set) ObjectTypes() []ObjectType { return slices.Clone(s.collection.types) }
 

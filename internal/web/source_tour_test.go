@@ -24,7 +24,7 @@ func boundServices() webtest.Option {
 			{ID: 5, ServiceTypes: []wire.ServiceType{
 				{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 406}, {ID: 403}}},
 			}},
-			{ID: 3},
+			{ID: 1}, {ID: 2}, {ID: 3},
 		},
 		TimeRanges: []wire.TimeRange{{Last: "1y"}, {From: 1262304000, To: 1420070399}},
 	})

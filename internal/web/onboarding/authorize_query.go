@@ -43,11 +43,6 @@ func (q authorizeQuery) connectionQuery() delivery.ConnectionQuery {
 		Scope: q.scope, AccountHandle: q.accountRef}
 }
 
-// sampleQuery is what the address asks for of sources that can be connected with sample data.
-func (q authorizeQuery) sampleQuery() *delivery.SampleQuery {
-	return &delivery.SampleQuery{Set: q.sample, OnlySamples: q.onlySamples, Scope: q.scope}
-}
-
 // maxSampleName bounds the name of a sample data set, in bytes.
 const maxSampleName = 200
 

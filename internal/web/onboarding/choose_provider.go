@@ -119,11 +119,13 @@ func (c *chooseProvider) Show(
 }
 
 // choice selects the sources that can be chosen.
-func (q authorizeQuery) choice(text string) catalogue.ConnectQuery {
+func (f *requestFlow) choice(text string) catalogue.ConnectQuery {
+	q := f.query
 	choice := catalogue.ConnectQuery{Push: q.push, DataTypes: q.scope.DataTypes,
 		OrganizationType: q.scope.OrganizationType, Text: text, Limit: providersPerPage}
 	if !q.push {
-		choice.Sample = q.sampleQuery()
+		samples := q.connectionQuery().SampleQuery(f.request)
+		choice.Sample = &samples
 	}
 	return choice
 }
@@ -132,7 +134,7 @@ func (q authorizeQuery) choice(text string) catalogue.ConnectQuery {
 func (c *chooseProvider) search(
 	r *http.Request, in *library.SignedIn, flow *requestFlow, page *chooseProviderPage, number int,
 ) error {
-	choice := flow.query.choice(page.Search.Value)
+	choice := flow.choice(page.Search.Value)
 	if letters := utf8.RuneCountInString(choice.Text); letters < minSearch {
 		all := choice
 		all.Text, all.Limit = "", 1
@@ -216,7 +218,7 @@ func (c *chooseProvider) findUsedBefore(
 	if err != nil {
 		return err
 	}
-	choice := flow.query.choice("")
+	choice := flow.choice("")
 	for _, a := range accounts {
 		source, err := c.catalogue.Get(a.Source.ID)
 		if err != nil || a.Source.IsPull() == flow.query.push || !choice.Selects(&source) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
@@ -159,6 +160,60 @@ func TestSourceInAddress(t *testing.T) {
 		if p.Status != http.StatusNotFound || !strings.Contains(p.Attr("return", "href"), "errorCode=ONBOARD_ERROR") {
 			t.Errorf("%s: %d %s", query, p.Status, p.Text())
 		}
+	}
+}
+
+// Under a contract that is bound to some services, a source of which it could read nothing is neither offered nor
+// connected: the application would learn of the account, and the person would collect for nobody.
+func TestSourcesOfContract(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	music := w.Register("Music", webtest.Reads(library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{
+		{ID: 5, ServiceTypes: []wire.ServiceType{{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 406}}}}},
+	}}))
+	none := w.Register("Videos", webtest.Reads(library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{
+		{ID: 5, ServiceTypes: []wire.ServiceType{{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 999}}}}},
+	}}), webtest.Sandbox)
+	b := w.NewPerson(webtest.Anna)
+	onlyMusic := func(p *webtest.Page) {
+		t.Helper()
+		if !p.Has("service-16") || strings.Contains(p.Body, "service-900") {
+			t.Errorf("choice: %s", p.Text())
+		}
+	}
+	onlyMusic(b.Get(pullURL(music, withSamples)))
+	onlyMusic(b.Get(pullURL(music, withSamples+"&sampleDataSet=test")))
+	p := b.Get(pullURL(music, withSamples+"&service=900103"))
+	if want := "You cannot choose Sample bank now. Choose another one."; p.TextOf("error") != want {
+		t.Errorf("named, with a choice: %s", p.Text())
+	}
+	onlyMusic(p)
+	token := music.Exchange(b.Get(pullURL(music, "")).Click("allow").Callback())
+	onboard := music.OnboardURL("/apps/saas/onboard?sourceType=pull"+withSamples, token)
+	onlyMusic(b.Get(onboard))
+	onlyMusic(b.Get(onboard).Submit(onboard, url.Values{"step": {"choose"}, "service": {"900103"},
+		"token": {b.Get(onboard).CSRFToken()}}))
+	for name, address := range map[string]string{
+		"named":              pullURL(music, "&service=900103"),
+		"named with a set":   pullURL(music, "&service=900103&sampleDataSet=test&includeSampleDataOnlySources=false"),
+		"named to add":       music.OnboardURL("/apps/saas/onboard?sourceType=pull&service=900103", token),
+		"of no type":         pullURL(none, withSamples+"&service=16"),
+		"of no type, no set": pullURL(none, "&service=16"),
+	} {
+		if p := b.Get(address); p.Status != http.StatusNotFound ||
+			!strings.Contains(p.Attr("return", "href"), "errorCode=ONBOARD_ERROR") {
+			t.Errorf("%s: %d %s", name, p.Status, p.Text())
+		}
+	}
+	if list := music.Connections(token); len(list) != 0 {
+		t.Errorf("connected %v", list)
+	}
+	if p := b.Get(pullURL(none, withSamples)); p.Has("services") || !p.Has("allow") {
+		t.Errorf("without a source of the contract's: %s", p.Text())
+	}
+	sandbox := pullURL(none, "&sampleDataAutoOnboard=true&service=16")
+	if p := w.NewBrowser().Get(sandbox); p.Status != http.StatusNotFound {
+		t.Errorf("in a sandbox: %d %s", p.Status, p.Text())
 	}
 }
 

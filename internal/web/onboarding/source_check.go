@@ -22,11 +22,11 @@ func (p *Pages) checkSource(flow *requestFlow) error {
 		}
 	}
 	// Only a contract that writes can send, and only one that reads collects.
-	access, scope := flow.request.Client.Contract.Access, q.scope
+	access, sources := flow.request.Client.Contract.Access, q.connectionQuery().SampleQuery(flow.request)
 	if access != library.Read {
-		scope = library.SourcesScope{}
+		sources.Scope = library.SourcesScope{}
 	}
-	if (!q.push || access == library.Write) && p.catalogue.Offers(q.service, q.push, q.sample, scope) {
+	if (!q.push || access == library.Write) && p.catalogue.Offers(q.service, q.push, sources) {
 		return nil
 	}
 	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)
