@@ -42,8 +42,8 @@ type ConnectionStep struct {
 	Required bool
 	// Target is what to connect; zero if the person has yet to choose a provider.
 	Target Target
-	// Provider is the name of the target's provider.
-	Provider string
+	// Source is the target's source.
+	Source Source
 	// Unavailable says that the chosen source cannot be connected now.
 	Unavailable bool
 	// Sample says that the source is connected with sample data, for which the person goes nowhere.
@@ -125,7 +125,8 @@ func (c *Connections) reconnectStep(
 	if err != nil {
 		return ConnectionStep{}, err
 	}
-	return ConnectionStep{Required: true, Target: Target{Account: connection.ID}, Provider: connection.Source.Name}, nil
+	return ConnectionStep{Required: true, Target: Target{Account: connection.ID}, Source: connection.Source,
+		Sample: connection.Source.IsPull()}, nil
 }
 
 func (c *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
@@ -142,7 +143,7 @@ func (c *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) 
 	case err != nil:
 		return ConnectionStep{}, err
 	}
-	return ConnectionStep{Required: true, Target: Target{Source: q.Source}, Provider: source.Name}, nil
+	return ConnectionStep{Required: true, Target: Target{Source: q.Source}, Source: source}, nil
 }
 
 // connectedFor returns the account that the person has connected for a request; nil if there

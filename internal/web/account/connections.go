@@ -44,14 +44,20 @@ type connectionRow struct {
 	App string
 	// Works reports that it works; NeedsReconnect that the person has to connect it again.
 	Works, NeedsReconnect bool
-	// CanFetch reports that the person can have the library collect from it now.
-	CanFetch        bool
-	Since, LastUsed time.Time
+	// CanFetch reports that the person can have the library collect from it now; CanReconnect that they can connect it
+	// again here.
+	CanFetch, CanReconnect bool
+	Since, LastUsed        time.Time
 }
 
 // FetchURL takes the form that collects from the account now.
 func (c connectionRow) FetchURL() string {
 	return "/accounts/" + url.PathEscape(string(c.ID)) + "/fetch"
+}
+
+// ReconnectURL takes the form that connects the account again.
+func (c connectionRow) ReconnectURL() string {
+	return "/accounts/" + url.PathEscape(string(c.ID)) + "/reconnect"
 }
 
 // DisconnectURL is the page that asks whether to disconnect the account.
@@ -133,6 +139,10 @@ func newConnectionRow(
 
 // addFetch says how far the newest fetch from the account is; the zero fetch if there was none.
 func (c *connectionRow) addFetch(t *ui.Texts, newest fetch.Fetch) {
+	if c.NeedsReconnect {
+		c.CanReconnect = true
+		return
+	}
 	switch newest.State {
 	case fetch.Pending, fetch.Running:
 		c.State = t.Text("accounts.fetching")
@@ -146,6 +156,9 @@ func (c *connectionRow) addFetch(t *ui.Texts, newest fetch.Fetch) {
 // PostFetch collects from an account now.
 func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
 	connection, err := h.connections.Get(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if err == nil && connection.NeedsReconnect(h.ui.Now()) {
+		return ui.SeeOther(w, r, "/accounts") // which says so
+	}
 	if err == nil {
 		err = h.fetches.RequestForPerson(r.Context(), in, connection.ID)
 	}
@@ -157,6 +170,18 @@ func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *libr
 	}
 	h.ui.SetFlash(w, "accounts.fetch_started", connection.Source.Name)
 	return ui.SeeOther(w, r, "/accounts")
+}
+
+// PostReconnect connects an account with sample data again, and collects from it.
+func (h *Connections) PostReconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	err := h.connections.Reconnect(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if errors.Is(err, library.ErrNotFound) { // disconnected meanwhile
+		return h.showGone(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	return h.PostFetch(w, r, in)
 }
 
 // applicationNames are the names of the applications that the person has ever allowed.

@@ -1,12 +1,60 @@
 package account_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
+
+// The page says that a source asks to be connected again, and connects it.
+func TestReconnectSample(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Demo Clinic", webtest.Reads(library.Scope{Mapped: true}))
+	b := w.NewPerson(webtest.Anna)
+	address := strings.Replace(app.AuthorizeURL(webtest.WebCallback), "sourceType=push", "sourceType=pull", 1)
+	p := b.Get(address + "&service=900101&sampleDataSet=reauthorize&lng=en")
+	token := app.Exchange(p.Click("allow").Callback())
+	account := string(app.ConnectionTo(token, 900101))
+	run := func() *webtest.Page {
+		t.Helper()
+		if err := w.Fetches.RunDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Get("/accounts?lng=en")
+	}
+	p = run()
+	if text := p.Text(); !strings.Contains(text, "You must connect again") || p.Has("fetch-"+account) ||
+		!strings.Contains(text, "Sample care provider asks for your permission again.") {
+		t.Fatalf("after it has asked: %s", text)
+	}
+	if p := b.Get("/activity?lng=en"); !strings.Contains(p.Text(), "The connection with Sample care provider ended") {
+		t.Errorf("activity: %s", p.Text())
+	}
+	action, fields := p.Form("reconnect-" + account)
+	p = p.Submit(action, fields)
+	if !strings.Contains(p.Text(), "Your library now collects from Sample care provider.") {
+		t.Errorf("connected: %s", p.Text())
+	}
+	p.Submit(action, fields) // pressed twice
+	p = run()
+	if text := p.Text(); strings.Contains(text, "again") || strings.Contains(text, "not everything") ||
+		!p.Has("fetch-"+account) {
+		t.Errorf("afterwards: %s", text)
+	}
+	if n := strings.Count(b.Get("/activity?lng=en").Text(), "You connected"); n != 2 {
+		t.Errorf("%d lines say that it was connected", n)
+	}
+	bob := w.NewPerson(webtest.Bob)
+	settings := bob.Get("/settings?lng=en")
+	p = settings.Submit(action, url.Values{"token": {settings.CSRFToken()}})
+	if !strings.Contains(p.Text(), "That account is not connected.") {
+		t.Errorf("for Bob: %s", p.Text())
+	}
+}
 
 // A person allows sample data, sees that it is being collected, and has it collected again.
 func TestFetchNow(t *testing.T) {

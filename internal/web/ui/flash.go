@@ -13,9 +13,9 @@ import (
 
 // flashKeys are the texts of flash messages. They have at most one placeholder: {app} or {provider}.
 var flashKeys = []string{
-	"sign_in.signed_out", "revoke.done", "accounts.done", "accounts.gone", "settings.changed",
-	"settings.language_saved", "storage.deleted", "storage.gone", "delete.undone", "sign_in.since", "sign_in.stale",
-	"sign_in.already",
+	"sign_in.signed_out", "revoke.done", "accounts.done", "accounts.gone", "accounts.fetch_started",
+	"settings.changed", "settings.language_saved", "storage.deleted", "storage.gone", "delete.undone",
+	"sign_in.since", "sign_in.stale", "sign_in.already",
 }
 
 const flashLifetime = time.Minute
