@@ -93,6 +93,7 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 			return err
 		}
 		for _, c := range connections {
+			c.Source.Name = h.sourceName(r, c)
 			row := newConnectionRow(t, c, names, deliveries, page.Now)
 			if c.Source.IsPull() {
 				row.addFetch(t, fetches[c.ID])
@@ -106,6 +107,7 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 	}
 	f := h.ui.Formatter(t)
 	for _, d := range deliveries {
+		d.ProviderName = h.ui.SourceName(t, 0, d.ProviderName)
 		page.Deliveries = append(page.Deliveries, newDeliveryRow(t, f, d, names))
 	}
 	return h.ui.Render(w, http.StatusOK, "connections", page)
@@ -118,7 +120,7 @@ func newConnectionRow(
 	recent []delivery.Delivery,
 	now time.Time,
 ) connectionRow {
-	name := ui.CleanText(connection.Source.Name)
+	name := connection.Source.Name
 	row := connectionRow{
 		ID: connection.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[connection.Application]),
 		Since: connection.CreatedAt, LastUsed: connection.LastUsedAt,
@@ -135,6 +137,11 @@ func newConnectionRow(
 		row.State, row.Works = t.Text("accounts.connected"), true
 	}
 	return row
+}
+
+// sourceName is the name of an account's source in the language of the page.
+func (h *Connections) sourceName(r *http.Request, c delivery.Connection) string {
+	return h.ui.SourceName(ui.BrowserOf(r).Texts, c.Source.ID, c.Source.Name)
 }
 
 // addFetch says how far the newest fetch from the account is; the zero fetch if there was none.
@@ -168,7 +175,7 @@ func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *libr
 	if err != nil {
 		return err
 	}
-	h.ui.SetFlash(w, "accounts.fetch_started", connection.Source.Name)
+	h.ui.SetFlash(w, "accounts.fetch_started", h.sourceName(r, connection))
 	return ui.SeeOther(w, r, "/accounts")
 }
 
@@ -211,7 +218,7 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 	if err != nil {
 		return err
 	}
-	provider := ui.CleanText(connection.Source.Name)
+	provider := h.sourceName(r, connection)
 	title := ui.BrowserOf(r).Texts.Text("accounts.disconnect_h1", "provider", provider)
 	page := &disconnectPage{newAccountPage(h.ui, w, r, menuConnections, title)}
 	return h.ui.Render(w, http.StatusOK, "disconnect", page)
@@ -229,7 +236,7 @@ func (h *Connections) PostDisconnect(w http.ResponseWriter, r *http.Request, in 
 	if err != nil {
 		return err
 	}
-	h.ui.SetFlash(w, "accounts.done", connection.Source.Name)
+	h.ui.SetFlash(w, "accounts.done", h.sourceName(r, connection))
 	return ui.SeeOther(w, r, "/accounts")
 }
 

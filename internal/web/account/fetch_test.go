@@ -92,3 +92,51 @@ func TestFetchNow(t *testing.T) {
 		t.Errorf("activity: %s", text)
 	}
 }
+
+// Every page has the name of a source in the language of the reader, if the catalogue still has the source.
+func TestSourceNames(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Demo Clinic", webtest.Reads(library.Scope{Mapped: true}))
+	b := w.NewPerson(webtest.Anna)
+	authorize := func(app *webtest.App) string {
+		pull := strings.Replace(app.AuthorizeURL(webtest.WebCallback), "sourceType=push", "sourceType=pull", 1)
+		return pull + "&service=900101&sampleDataSet=test&lng=nl"
+	}
+	token := app.Exchange(b.Get(authorize(app)).Click("allow").Callback())
+	if err := w.Fetches.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	account := app.ConnectionTo(token, 900101)
+	handle := app.AccountHandle(token, account)
+	other := app.Another(webtest.Reads(library.Scope{Raw: true}))
+	for name, address := range map[string]string{
+		"accounts":    "/accounts?lng=nl",
+		"activity":    "/activity?lng=nl",
+		"apps":        "/grants?lng=nl",
+		"disconnect":  "/accounts/" + string(account) + "/disconnect?lng=nl",
+		"connect":     app.OnboardURL("/apps/saas/reauthorize?lng=nl&accountRef="+handle, token),
+		"consent":     authorize(app),
+		"consent too": other.AuthorizeURL(webtest.WebCallback) + "&lng=nl",
+		"revoke":      app.RevokeURL(webtest.WebCallback, token, account) + "&lng=nl",
+	} {
+		p := b.Get(address)
+		if text := p.Text(); !strings.Contains(text, "Voorbeeld van een zorgverlener") ||
+			strings.Contains(text, "Sample care provider") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	settings := b.Get("/settings")
+	settings.Submit("/settings", url.Values{"token": {settings.CSRFToken()}, "language": {"nl"}})
+	p := b.Get("/accounts").Click("fetch-" + string(account))
+	if text := p.Text(); !strings.Contains(text, "haalt nu gegevens op bij Voorbeeld van een zorgverlener.") {
+		t.Errorf("collect: %s", text)
+	}
+	p = p.Click("disconnect-" + string(account)).Click("disconnect-confirm")
+	if text := p.Text(); !strings.Contains(text, "Voorbeeld van een zorgverlener is ontkoppeld.") {
+		t.Errorf("disconnected: %s", text)
+	}
+	if text := b.Get("/activity?lng=en").Text(); !strings.Contains(text, "You disconnected Sample care provider") {
+		t.Errorf("activity in English: %s", text)
+	}
+}

@@ -195,7 +195,7 @@ func newGrantRow(
 	var names []string
 	for _, c := range connections {
 		if row.IsActive && c.Grant == grant.ID {
-			names = append(names, c.Source.Name)
+			names = append(names, t.SourceName(c.Source.ID, c.Source.Name))
 			if !c.Source.IsPull() {
 				row.Providers = append(row.Providers, c.Source.Name)
 			}

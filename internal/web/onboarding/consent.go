@@ -72,11 +72,11 @@ func (c *consent) Show(
 	}
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
 		page.Sample, page.OtherURL = sample.SampleSet, otherSourceURL(c.connections, flow)
-		page.Source = sourceTitle(c.catalogue, t, sample)
+		page.Source = c.ui.SourceName(t, sample.ID, sample.Name)
 	}
 	provider := ""
 	if connected != nil && !connected.Source.IsPull() {
-		provider, page.Account = ui.CleanText(connected.Source.Name), connected.ID
+		provider, page.Account = c.ui.SourceName(t, connected.Source.ID, connected.Source.Name), connected.ID
 	}
 	var err error
 	if page.May, page.MayNot, err = c.permissions(r, in, flow, connected); err != nil {
@@ -132,9 +132,10 @@ func (c *consent) permissions(
 	t := ui.BrowserOf(r).Texts
 	may, mayNot = c.ui.Permissions(t).Of(flow.request.Client.Contract)
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
-		may = append([]string{t.Text("consent.may.sample", "provider", sourceTitle(c.catalogue, t, sample))}, may...)
+		may = append([]string{t.Text("consent.may.sample", "provider", c.ui.SourceName(t, sample.ID, sample.Name))}, may...)
 	} else if connected != nil && !connected.Source.IsPull() {
-		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
+		provider := c.ui.SourceName(t, connected.Source.ID, connected.Source.Name)
+		what := c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.
 		may = []string{
 			t.Text("consent.may.push", "what", what, "provider", provider),
@@ -257,7 +258,8 @@ func (c *consent) otherProviders(
 	for _, other := range connections {
 		if other.Grant == grant.ID && (connected == nil || other.ID != connected.ID) {
 			may = append(may, t.Text("consent.may.push",
-				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(other.Source.Name)))
+				"what", ui.NewDataTypes(nil).In(t),
+				"provider", c.ui.SourceName(t, other.Source.ID, other.Source.Name)))
 		}
 	}
 	return may, nil

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -21,7 +20,6 @@ type ProviderRedirect struct {
 	ui          *ui.UI
 	logins      *signin.Logins
 	connections *delivery.Connections
-	catalogue   *catalogue.Catalogue
 }
 
 // providerRedirectPage is what a person sees before they go to a provider, and when they have come back without
@@ -54,7 +52,7 @@ func (h *ProviderRedirect) Show(
 ) error {
 	t := ui.BrowserOf(r).Texts
 	page := &providerRedirectPage{
-		App: flow.appName(), Provider: sourceTitle(h.catalogue, t, step.Source), State: state,
+		App: flow.appName(), Provider: h.ui.SourceName(t, step.Source.ID, step.Source.Name), State: state,
 		IsAgain: isReconnect(step), IsSample: step.Sample,
 	}
 	title := "provider.go_h1"

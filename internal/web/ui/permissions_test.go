@@ -15,6 +15,8 @@ type names struct{}
 
 func (names) ServiceName(id int) string { return map[int]string{19: "Spotify"}[id] }
 
+func (names) SourceName(int, string, string) string { return "" }
+
 func (names) ServiceGroupName(id int) string { return map[int]string{7: "Own group\u202e"}[id] }
 
 func TestPermissions(t *testing.T) {
