@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
@@ -90,6 +91,49 @@ func TestFetchNow(t *testing.T) {
 	}
 	if text := b.Get("/activity?lng=en").Text(); !strings.Contains(text, "were collected from Sample care provider") {
 		t.Errorf("activity: %s", text)
+	}
+}
+
+// A file that was collected is shown as the source's, and not as one that the application has added.
+func TestCollectedFiles(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Demo Clinic", webtest.Reads(library.Scope{Raw: true, Mapped: true}))
+	b := w.NewPerson(webtest.Anna)
+	address := strings.Replace(app.AuthorizeURL(webtest.WebCallback), "sourceType=push", "sourceType=pull", 1)
+	p := b.Get(address + "&service=900101&sampleDataSet=default")
+	token := app.Exchange(p.Click("allow").Callback())
+	if err := w.Fetches.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	writer := w.Register("Writer")
+	pushing := writer.Exchange(b.Get(writer.AuthorizeURL(webtest.WebCallback)).Click("allow").Callback())
+	writer.Push(pushing, wire.Descriptor{MIMEType: "text/plain", Reference: []string{"pushed.txt"}}, "text")
+	check := func(language, collected, added string) {
+		t.Helper()
+		list := b.Get("/files?q=brief&lng=" + language)
+		if !strings.Contains(list.Text(), collected) || strings.Contains(list.TextOf("files"), added+" Demo Clinic") {
+			t.Errorf("list: %s", list.Text())
+		}
+		page := b.Get(list.Attr(list.FirstTestID("file-0"), "href") + "?lng=" + language)
+		if !strings.Contains(page.Text(), collected) {
+			t.Errorf("file: %s", page.Text())
+		}
+	}
+	check("en", "Collected from Sample care provider (invented data), for Demo Clinic", "From")
+	check("nl", "Opgehaald bij Voorbeeld van een zorgverlener (verzonnen gegevens), voor Demo Clinic", "Van")
+	if text := b.Get("/files?q=pushed&lng=en").TextOf("files"); !strings.Contains(text, "From Writer") {
+		t.Errorf("pushed: %s", text)
+	}
+	if text := b.Get("/settings?lng=en").Text(); !strings.Contains(text, "and what was collected for it") {
+		t.Errorf("settings: %s", text)
+	}
+	app.Disconnect(token, app.ConnectionTo(token, 900101))
+	for _, q := range []string{"brief", "measurement"} {
+		text := b.Get("/files?lng=en&q=" + q).TextOf("files")
+		if !strings.Contains(text, "Collected from Sample care provider, for Demo Clinic") {
+			t.Errorf("%s, disconnected: %s", q, text)
+		}
 	}
 }
 
