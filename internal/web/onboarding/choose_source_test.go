@@ -232,8 +232,11 @@ func TestChooseSourceToAdd(t *testing.T) {
 	if p.Title() != "Connect Sample social network?" || !p.Has("provider-other") {
 		t.Fatalf("chosen: %s", p.Text())
 	}
-	if q := p.Click("provider-go").Callback().Query(); q.Get("success") != "true" {
-		t.Errorf("callback %v", q)
+	q := p.Click("provider-go").Callback().Query()
+	list := app.Connections(token)
+	if len(list) != 1 || q.Get("success") != "true" || q.Get("accountReference") != list[0].Reference ||
+		q.Get("code") != "" {
+		t.Errorf("callback %v, accounts %+v", q, list)
 	}
 	if app.ConnectionTo(token, 900102) == "" || fetched(t, w, app, token) == 0 {
 		t.Error("nothing was connected, or fetched")

@@ -203,15 +203,20 @@ func TestReauthorizeSample(t *testing.T) {
 	}
 	account := app.ConnectionTo(token, 900101)
 	path := "/apps/saas/reauthorize?lng=en&accountRef=" + app.AccountHandle(token, account)
-	p = b.Get(app.OnboardURL(path, token))
+	address := app.OnboardURL(path, token)
+	p = b.Get(address)
 	text := p.Text()
 	if p.Title() != "Connect Sample care provider again" || p.TextOf("provider-go") != "Allow again" ||
 		!strings.Contains(text, "This is sample data. It is invented and about nobody.") ||
 		strings.Contains(text, "DigiD") || p.Has("provider-other") {
 		t.Errorf("page: %s", text)
 	}
-	if q := p.Click("provider-go").Callback().Query(); q.Get("success") != "true" {
-		t.Errorf("callback %v", q)
+	reference := app.Connections(token)[0].Reference
+	for _, p := range []*webtest.Page{p.Click("provider-go"), b.Get(address)} { // and loaded again
+		q := p.Callback().Query()
+		if q.Get("success") != "true" || q.Get("accountReference") != reference {
+			t.Errorf("callback %v, want %s", q, reference)
+		}
 	}
 	if one := newest(); one.State != fetch.Completed || one.Problem != nil || one.Files == 0 || !authorized() {
 		t.Errorf("afterwards %+v, authorised %t", one, authorized())
