@@ -125,6 +125,19 @@ func TestAttackUnknownSource(t *testing.T) {
 		refused(plain(monitor), query)
 		refused(clinic.OnboardURL("/apps/saas/onboard?lng=en", token), query)
 	}
+	for query, want := range map[string]string{
+		"&service=900101&sampleDataSet=unknown": "Demo Clinic asked for sample data that is not here",
+		"&sampleDataSet=unknown":                "Demo Clinic asked for sample data that is not here",
+		"&service=12&sampleDataSet=unknown":     "Demo Clinic asked for a source that is not here",
+		"&service=12":                           "Demo Clinic asked for a source that is not here",
+	} {
+		if p := b.Get(plain(clinic) + "&lng=en&sourceType=pull" + query); p.Title() != want {
+			t.Errorf("%s: %q, want %q", query, p.Title(), want)
+		}
+	}
+	if !strings.Contains(w.Log.String(), "address names a sampleDataSet that the source does not have") {
+		t.Error("the log does not say that the set is not there")
+	}
 	w.Provider.Lists(webtest.Lucas)
 	refused(plain(clinic), "&sourceType=pull"+lucas)
 	refused(plain(clinic), "&sourceType=push&sampleDataSet=default"+lucas)

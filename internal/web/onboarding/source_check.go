@@ -26,8 +26,14 @@ func (p *Pages) checkSource(flow *requestFlow) error {
 	if access != library.Read {
 		sources.Scope = library.SourcesScope{}
 	}
-	if (!q.push || access == library.Write) && p.catalogue.Offers(q.service, q.push, sources) {
+	mayConnect, withoutSet := !q.push || access == library.Write, sources
+	withoutSet.Set = ""
+	switch {
+	case mayConnect && p.catalogue.Offers(q.service, q.push, sources):
 		return nil
+	case mayConnect && p.catalogue.Offers(q.service, q.push, withoutSet):
+		return ui.PageUnknownSampleSet.Wrap(errors.New("address names a sampleDataSet that the source does not have, or " +
+			"no source: permission-access/sample/datasets lists those of a source")).For(flow.request)
 	}
 	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)
 }
