@@ -40,6 +40,8 @@ type connectionsPage struct {
 type connectionRow struct {
 	ID                    wire.AccountID
 	Name, Initials, State string
+	// IsSample reports that its data is invented.
+	IsSample bool
 	// App is the application that the account was connected for; empty if that is no longer known.
 	App string
 	// Works reports that it works; NeedsReconnect that the person has to connect it again.
@@ -123,7 +125,7 @@ func newConnectionRow(
 	name := connection.Source.Name
 	row := connectionRow{
 		ID: connection.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[connection.Application]),
-		Since: connection.CreatedAt, LastUsed: connection.LastUsedAt,
+		Since: connection.CreatedAt, LastUsed: connection.LastUsedAt, IsSample: connection.Source.SampleSet != "",
 	}
 	isRetrying := slices.ContainsFunc(recent, func(d delivery.Delivery) bool {
 		return d.Account == connection.ID && d.State == delivery.Waiting && d.Attempts > 0

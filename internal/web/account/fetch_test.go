@@ -69,7 +69,7 @@ func TestFetchNow(t *testing.T) {
 	}
 	address := strings.Replace(clinic.AuthorizeURL(webtest.WebCallback), "sourceType=push", "sourceType=pull", 1)
 	p = b.Get(address + "&service=900101&sampleDataSet=test&lng=en")
-	if !strings.Contains(p.Text(), "Add sample data of Sample care provider to your library.") {
+	if !strings.Contains(p.Text(), "Add the data of Sample care provider to your library.") {
 		t.Fatalf("consent: %s", p.Text())
 	}
 	if q := p.Click("allow").Callback().Query(); q.Get("success") != "true" {
@@ -134,6 +134,20 @@ func TestCollectedFiles(t *testing.T) {
 		if !strings.Contains(text, "Collected from Sample care provider, for Demo Clinic") {
 			t.Errorf("%s, disconnected: %s", q, text)
 		}
+	}
+}
+
+// The page of accounts says of an account with sample data that the data is invented.
+func TestInventedAccount(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Demo Clinic", webtest.Reads(library.Scope{Mapped: true}))
+	b := w.NewPerson(webtest.Anna)
+	address := strings.Replace(app.AuthorizeURL(webtest.WebCallback), "sourceType=push", "sourceType=pull", 1)
+	b.Get(address + "&service=900103&sampleDataSet=default").Click("allow").Callback()
+	if text := b.Get("/accounts?lng=en").Text(); !strings.Contains(text, "Sample bank") ||
+		!strings.Contains(text, "Invented data, to try things out. It is not about you.") {
+		t.Errorf("accounts: %s", text)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestChooseSource(t *testing.T) {
 		t.Errorf("search: %s", found.Text())
 	}
 	p = found.Click("service-16")
-	if !p.Has("allow") || !strings.Contains(p.Text(), "Add sample data of Spotify (sample data) to your library.") {
+	if !p.Has("allow") || !strings.Contains(p.Text(), "Add the data of Sample Spotify to your library. It is invented and about nobody.") {
 		t.Fatalf("consent: %s", p.Text())
 	}
 	if other := p.Click("provider-other"); other.Title() != "Where is your data now?" {
@@ -65,7 +65,7 @@ func TestChooseSource(t *testing.T) {
 	}
 	// The next time it stands first.
 	again := b.Get(pullURL(app, withSamples))
-	if text := again.TextOf("services-before"); !strings.HasPrefix(text, "Spotify") ||
+	if text := again.TextOf("services-before"); !strings.HasPrefix(text, "Sample Spotify") ||
 		strings.Contains(again.TextOf("services"), "Spotify") {
 		t.Errorf("used before: %q; others: %q", text, again.TextOf("services"))
 	}
@@ -163,6 +163,23 @@ func TestSourceInAddress(t *testing.T) {
 	}
 }
 
+// A search finds what the list shows of a source: also of which kind it is, in the language of the page.
+func TestSearchKindOfSource(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Music", readsServices)
+	b := w.NewPerson(webtest.Anna)
+	for search, found := range map[string]bool{
+		"&lng=nl&q=huisarts": true, "&lng=nl&q=huisarts+voorbeeld": true, "&lng=en&q=gp": true, "&lng=en&q=huisarts": false,
+		"&lng=nl&q=huisarts+bank": false, "&lng=nl&q=tandarts": false,
+	} {
+		p := b.Get(strings.Replace(pullURL(app, withSamples), "&lng=en", "", 1) + search)
+		if p.Has("service-900101") != found || p.Has("service-900103") {
+			t.Errorf("%s: %s", search, p.Text())
+		}
+	}
+}
+
 // Under a contract that is bound to some services, a source of which it could read nothing is neither offered nor
 // connected: the application would learn of the account, and the person would collect for nobody.
 func TestSourcesOfContract(t *testing.T) {
@@ -229,7 +246,8 @@ func TestChooseSourceToAdd(t *testing.T) {
 		t.Fatalf("page: %s", p.Text())
 	}
 	p = p.Click("service-900102")
-	if p.Title() != "Connect Sample social network?" || !p.Has("provider-other") {
+	if p.Title() != "Connect Sample social network?" || !p.Has("provider-other") ||
+		!strings.Contains(p.Text(), "It is added to your library. Music may read it, as you have allowed.") {
 		t.Fatalf("chosen: %s", p.Text())
 	}
 	q := p.Click("provider-go").Callback().Query()
