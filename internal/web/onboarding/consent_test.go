@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
 
