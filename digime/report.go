@@ -81,10 +81,9 @@ func newPortabilityReport(resp *http.Response) (*PortabilityReport, error) {
 	head, err := report.content.Peek(reportHead)
 	switch kind := resp.Header.Get("Content-Type"); {
 	case err != nil && !errors.Is(err, io.EOF):
-		err = &networkError{fmt.Errorf("%w: it was cut: %w", ErrInvalidResponse, err)}
+		err = bodyError(resp, err)
 	case isPage(kind):
-		err = fmt.Errorf("%w: it has the type %q; does a network answer in place of the server?",
-			ErrInvalidResponse, kind)
+		err = pageError(kind)
 	case !beginsReport(head):
 		err = fmt.Errorf("%w: it is no XML, or a page", ErrInvalidResponse)
 	default:

@@ -54,22 +54,31 @@ var errNotJSON = fmt.Errorf("%w: it is not JSON", ErrInvalidResponse)
 func readJSON(resp *http.Response, limit int64) ([]byte, error) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	switch {
-	case err == nil:
-	case resp.Request.Context().Err() != nil:
-		return nil, &networkError{fmt.Errorf("read response: %w", err)}
-	default:
-		return nil, &networkError{fmt.Errorf("%w: it was cut: %w", ErrInvalidResponse, err)}
+	if err != nil {
+		return nil, bodyError(resp, err)
 	}
 	text = bytes.TrimSpace(text)
 	switch kind := resp.Header.Get("Content-Type"); {
 	case int64(len(text)) > limit:
 		return nil, fmt.Errorf("%w: it is larger than %d bytes", ErrInvalidResponse, limit)
 	case isPage(kind), len(text) == 0 && kind != "" && !isJSON(kind):
-		return nil, fmt.Errorf("%w: it has the type %q; does a network answer in place of the server?",
-			ErrInvalidResponse, kind)
+		return nil, pageError(kind)
 	}
 	return text, nil
+}
+
+// bodyError is the error of a response whose body cannot be read to its end.
+func bodyError(resp *http.Response, err error) error {
+	if resp.Request.Context().Err() != nil {
+		return &networkError{fmt.Errorf("read response: %w", err)}
+	}
+	return &networkError{fmt.Errorf("%w: it was cut: %w", ErrInvalidResponse, err)}
+}
+
+// pageError is the error of a response that has not the type of what was asked for.
+func pageError(contentType string) error {
+	return fmt.Errorf("%w: it has the type %q; does a network answer in place of the server?", ErrInvalidResponse,
+		contentType)
 }
 
 func isPage(contentType string) bool {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/storage"
 	"github.com/carrelhq/carrel/internal/store"
 )
 
@@ -88,7 +89,7 @@ type applicationShow struct {
 
 // Run shows one application.
 func (c *applicationShow) Run(ctx context.Context) error {
-	return c.with(ctx, reading, func(clients *library.Clients) error {
+	return c.withDatabase(ctx, reading, func(db *store.DB, clients *library.Clients) error {
 		a, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
 		if errors.Is(err, library.ErrNotFound) {
 			return unknownApplication(c.ID)
@@ -104,9 +105,14 @@ func (c *applicationShow) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		storages, err := db.SumStorages(ctx, a.ID)
+		if err != nil {
+			return err
+		}
 		used := usedWith(list, "")
 		if c.JSON {
 			v := applicationOf(a)
+			v.Storages = &storagesView{storages.Storages, storages.Files, storages.Bytes}
 			v.UsedFiles, v.UsedBytes = &used.Files, &used.Bytes
 			return printJSON(struct {
 				applicationView
@@ -117,7 +123,7 @@ func (c *applicationShow) Run(ctx context.Context) error {
 				return v
 			})})
 		}
-		if err := printApplication(a, &used); err != nil {
+		if err := printApplication(a, &used, &storages); err != nil {
 			return err
 		}
 		fmt.Println()
@@ -134,6 +140,10 @@ type applicationDisable struct {
 func (c *applicationDisable) Run(ctx context.Context) error {
 	return c.switchClient(ctx, clientSwitch{
 		verb: "disable", noun: "application", id: c.ID, unknown: unknownApplication,
+		disabledAt: func(clients *library.Clients) (time.Time, error) {
+			a, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
+			return a.DisabledAt, err
+		},
 		apply: func(clients *library.Clients) error {
 			return clients.DisableApplication(ctx, wire.ApplicationID(c.ID))
 		},
@@ -151,6 +161,10 @@ type applicationEnable struct {
 func (c *applicationEnable) Run(ctx context.Context) error {
 	return c.switchClient(ctx, clientSwitch{
 		verb: "enable", noun: "application", id: c.ID, unknown: unknownApplication,
+		disabledAt: func(clients *library.Clients) (time.Time, error) {
+			a, err := clients.GetApplication(ctx, wire.ApplicationID(c.ID))
+			return a.DisabledAt, err
+		},
 		apply: func(clients *library.Clients) error {
 			return clients.EnableApplication(ctx, wire.ApplicationID(c.ID))
 		},
@@ -167,11 +181,19 @@ type applicationView struct {
 	Checked  bool               `json:"checked"`
 	Created  time.Time          `json:"created"`
 	Disabled *time.Time         `json:"disabled,omitempty"`
+	Storages *storagesView      `json:"storages,omitempty"`
 	quotaView
 }
 
+// storagesView is the JSON of what the storages of an application hold.
+type storagesView struct {
+	Count int64 `json:"count"`
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
 func applicationOf(a library.Application) applicationView {
-	return applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt),
+	return applicationView{a.ID, a.Name, a.About, a.PartnerID, a.Checked, a.CreatedAt, ifSet(a.DisabledAt), nil,
 		quotaOf(a.Quota)}
 }
 
@@ -183,13 +205,13 @@ func printApplications(list []library.Application) error {
 }
 
 // printApplication prints everything that is stored of an application. It leaves out what is used if that is nil.
-func printApplication(a library.Application, used *library.Used) error {
+func printApplication(a library.Application, used *library.Used, storages *storage.Usage) error {
 	v := applicationOf(a)
 	checked := "no: the pages say so"
 	if v.Checked {
 		checked = "yes"
 	}
-	return printDetails(append([]detail{
+	details := append([]detail{
 		{"application", string(v.ID)},
 		{"name", v.Name},
 		{"about", v.About},
@@ -197,7 +219,12 @@ func printApplication(a library.Application, used *library.Used) error {
 		{"partner", v.Partner},
 		{"created", v.Created.Format(time.DateOnly)},
 		{"state", state(v.Disabled)},
-	}, quotaDetails(a.Quota, used)...))
+	}, quotaDetails(a.Quota, used)...)
+	if storages != nil {
+		details = append(details, detail{"in storages", fmt.Sprintf("%s, %s in %s, not under the quota",
+			count(storages.Files, "file"), byteSize(storages.Bytes), count(storages.Storages, "storage"))})
+	}
+	return printDetails(details)
 }
 
 // unknownApplication says that there is no such application, and what to do.

@@ -78,7 +78,7 @@ func (c *applicationEdit) Run(ctx context.Context) error {
 		if c.JSON {
 			return printJSON(applicationOf(a))
 		}
-		return printApplication(a, nil)
+		return printApplication(a, nil, nil)
 	})
 }
 

@@ -65,26 +65,16 @@ func (c *clientReport) Run(ctx context.Context) error {
 
 // period returns the days of the flags as a period, whose last day is all in it.
 func (c *clientReport) period() (o digime.PortabilityReportOptions, err error) {
-	if o.From, err = parseDay("--from", c.From); err != nil {
-		return o, err
+	if c.From != "" {
+		if o.From, err = parseDay("--from", c.From, time.Local); err != nil {
+			return o, err
+		}
 	}
-	if o.To, err = parseDay("--to", c.To); err != nil {
-		return o, err
-	}
-	if !o.To.IsZero() {
+	if c.To != "" {
+		if o.To, err = parseDay("--to", c.To, time.Local); err != nil {
+			return o, err
+		}
 		o.To = o.To.AddDate(0, 0, 1).Add(-time.Millisecond)
 	}
 	return o, nil
-}
-
-// parseDay returns the beginning of a day; zero for an empty text.
-func parseDay(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	day, err := time.ParseInLocation(time.DateOnly, text, time.Local)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s %s is no day such as 2026-11-01", flag, text)
-	}
-	return day, nil
 }

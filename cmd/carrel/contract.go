@@ -275,6 +275,10 @@ type contractDisable struct {
 func (c *contractDisable) Run(ctx context.Context) error {
 	return c.switchClient(ctx, clientSwitch{
 		verb: "disable", noun: "contract", id: c.ID, unknown: unknownContract,
+		disabledAt: func(clients *library.Clients) (time.Time, error) {
+			client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
+			return client.Contract.DisabledAt, err
+		},
 		apply: func(clients *library.Clients) error {
 			return clients.DisableContract(ctx, wire.ContractID(c.ID))
 		},
@@ -292,6 +296,10 @@ type contractEnable struct {
 func (c *contractEnable) Run(ctx context.Context) error {
 	return c.switchClient(ctx, clientSwitch{
 		verb: "enable", noun: "contract", id: c.ID, unknown: unknownContract,
+		disabledAt: func(clients *library.Clients) (time.Time, error) {
+			client, err := clients.GetClientOfContract(ctx, wire.ContractID(c.ID))
+			return client.Contract.DisabledAt, err
+		},
 		apply: func(clients *library.Clients) error {
 			return clients.EnableContract(ctx, wire.ContractID(c.ID))
 		},

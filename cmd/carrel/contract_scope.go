@@ -122,16 +122,16 @@ func parsePeriods(list []string) (ranges []wire.TimeRange, err error) {
 		}
 		r := wire.TimeRange{}
 		if from != "" {
-			day, err := time.Parse(time.DateOnly, from)
+			day, err := parseDay("--period", from, time.UTC)
 			if err != nil {
-				return nil, fmt.Errorf("--period %s: want days such as 2024-01-31", text)
+				return nil, err
 			}
 			r.From = wire.Seconds(day.Unix())
 		}
 		if to != "" {
-			day, err := time.Parse(time.DateOnly, to)
+			day, err := parseDay("--period", to, time.UTC)
 			if err != nil {
-				return nil, fmt.Errorf("--period %s: want days such as 2024-01-31", text)
+				return nil, err
 			}
 			r.To = wire.Seconds(day.AddDate(0, 0, 1).Unix() - 1) // the whole day
 		}

@@ -30,7 +30,7 @@ func explainListen(address string, err error) error {
 		return fmt.Errorf("%s is no address to listen on (%s): give HOST:PORT with "+flag+", such as 127.0.0.1:8080",
 			address, malformed.Err)
 	}
-	return fmt.Errorf("listen: %w", err)
+	return fmt.Errorf("cannot listen on %s: %w: give HOST:PORT with "+flag+", such as 127.0.0.1:8080", address, err)
 }
 
 // explainDisk adds to an error of a disk what to do about it, unless the error says so already.

@@ -10,8 +10,8 @@ import (
 	"os/signal"
 	"reflect"
 	"slices"
-	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -54,10 +54,13 @@ func main() {
 	var c cli
 	parser := kong.Must(&c, kong.Name("carrel"), kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.NamedMapper("path", kong.MapperFunc(decodePath)))
+		kong.NamedMapper("path", kong.MapperFunc(decodePath)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeInteger)),
+		kong.KindMapper(reflect.Int64, kong.MapperFunc(decodeInteger)))
 	k, err := parser.Parse(os.Args[1:])
 	if err == nil {
-		err = explainMisuse(refuseNegative(k.Flags()), k)
+		err = explainMisuse(checkNumbers(k.Flags()), k)
 	} else {
 		err = explainMisuse(err, contextOf(err))
 	}
@@ -95,35 +98,4 @@ func exitCode(err error) int {
 		return e.code
 	}
 	return 1
-}
-
-// decodePath decodes a path, and makes it absolute. An empty one would be the current folder, which nobody means whose
-// shell does not have the variable that they wrote.
-func decodePath(d *kong.DecodeContext, target reflect.Value) error {
-	var path string
-	if err := d.Scan.PopValueInto("path", &path); err != nil {
-		return err
-	}
-	if strings.TrimSpace(path) == "" {
-		return errors.New("the path is empty")
-	}
-	if path != "-" {
-		path = kong.ExpandPath(path)
-	}
-	target.SetString(path)
-	return nil
-}
-
-// refuseNegative returns an error if a flag is a negative time, size or number: none of them means anything.
-func refuseNegative(flags []*kong.Flag) error {
-	for _, f := range flags {
-		if v := reflect.Indirect(f.Target); v.CanInt() && v.Int() < 0 {
-			variable := ""
-			if len(f.Envs) > 0 {
-				variable = fmt.Sprintf(" (%s)", f.Envs[0])
-			}
-			return fmt.Errorf("--%s%s must not be negative: %v", f.Name, variable, v.Interface())
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +23,7 @@ type providerFlags struct {
 	MedMijKey         string            `name:"medmij-key" help:"Private key of the client certificate." env:"CARREL_MEDMIJ_KEY" type:"path"`
 	MedMijRoots       string            `name:"medmij-roots" help:"Root certificates in PEM of providers' servers; no others are trusted." env:"CARREL_MEDMIJ_ROOTS" type:"path"`
 	MedMijListRoots   string            `name:"medmij-list-roots" help:"Root certificates in PEM of the list server. Default: those of --medmij-roots." env:"CARREL_MEDMIJ_LIST_ROOTS" type:"path"`
-	MedMijRefresh     time.Duration     `name:"medmij-refresh" help:"How often the lists are fetched." default:"15m" env:"CARREL_MEDMIJ_REFRESH"`
+	MedMijRefresh     time.Duration     `name:"medmij-refresh" help:"How often the lists are fetched." default:"15m" env:"CARREL_MEDMIJ_REFRESH" positive:""`
 	MedMijServices    []string          `name:"medmij-services" help:"Ids of the data services to send to." default:"53,57,60" env:"CARREL_MEDMIJ_SERVICES"`
 	MedMijSystemRoles map[string]string `name:"medmij-system-roles" help:"System role for each data service, for providers that list several: 53=CODE;57=CODE." env:"CARREL_MEDMIJ_SYSTEM_ROLES"`
 	MedMijDirectory   string            `name:"medmij-directory" help:"JSON file with the names of providers; docs/catalogue.md." env:"CARREL_MEDMIJ_DIRECTORY" type:"path"`
@@ -40,19 +39,16 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 	into.LoopbackProviders = f.LoopbackProviders
 	if f.MedMijDirectory != "" {
 		if into.Directory, err = catalogue.LoadDirectory(f.MedMijDirectory); err != nil {
-			return done, err
+			return done, fmt.Errorf("--medmij-directory (CARREL_MEDMIJ_DIRECTORY): %w", err)
 		}
 	}
 	if f.FHIRServers != "" {
 		if into.FHIRServers, err = smart.LoadServers(f.FHIRServers); err != nil {
-			return done, err
+			return done, fmt.Errorf("--fhir-servers (CARREL_FHIR_SERVERS): %w", err)
 		}
 	}
 	if f.MedMijClientID == "" {
-		if f.MedMijCert+f.MedMijKey+f.MedMijLists+f.MedMijRoots+f.MedMijListRoots+f.MedMijLog != "" {
-			return done, errors.New("--medmij-client-id is missing: without it the other MedMij settings do nothing")
-		}
-		return done, nil
+		return done, f.checkNoMedMij()
 	}
 	config := &medmij.Config{
 		ListURL: f.MedMijLists, ClientID: f.MedMijClientID, CacheFolder: filepath.Join(data, "medmij"),
@@ -71,6 +67,20 @@ func (f *providerFlags) open(data string, into *server.Config) (done func() erro
 		config.ChainLog = slog.New(slog.NewJSONHandler(log, nil))
 	}
 	return done, nil
+}
+
+// checkNoMedMij returns an error if a setting is given that does nothing without the id of the node.
+func (f *providerFlags) checkNoMedMij() error {
+	for _, setting := range []struct{ flag, value string }{
+		{"--medmij-lists", f.MedMijLists}, {"--medmij-cert", f.MedMijCert}, {"--medmij-key", f.MedMijKey},
+		{"--medmij-roots", f.MedMijRoots}, {"--medmij-list-roots", f.MedMijListRoots}, {"--medmij-log", f.MedMijLog},
+	} {
+		if setting.value != "" {
+			return fmt.Errorf("--medmij-client-id (CARREL_MEDMIJ_CLIENT_ID) is missing: without it %s does nothing",
+				setting.flag)
+		}
+	}
+	return nil
 }
 
 // medMijCredentials reads the certificates with which the node and MedMij's servers know each other.

@@ -25,6 +25,7 @@ func (c *serveCmd) reloadOn(
 		}
 		if own != nil {
 			logReload(log, "--tls-cert", own.Reload)
+			own.Warn(log)
 		}
 		if c.MedMijClientID != "" { // and --medmij-key, --medmij-roots and --medmij-list-roots: all of them or none
 			logReload(log, "--medmij-cert", func() (time.Time, error) { return c.reloadMedMij(s) })

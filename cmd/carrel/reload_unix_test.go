@@ -75,6 +75,7 @@ func TestHangup(t *testing.T) {
 			t.Fatal(err)
 		}
 		logged(ownLine, "--tls-cert")
+		logged(`"level":"WARN"`, "the certificate expires soon", path("own.pem"), "validUntil")
 		logged(nodeLine, "--medmij-cert")
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
@@ -89,6 +90,7 @@ func TestHangup(t *testing.T) {
 		return answer.TLS.PeerCertificates[0].SerialNumber.String()
 	}
 	logged(`"msg":"serving"`)
+	logged(`"level":"WARN"`, "the certificate expires soon", path("own.pem"), "validUntil")
 	first := serial()
 	issue("own", own)
 	issue("node", node)
@@ -113,7 +115,8 @@ func TestHangup(t *testing.T) {
 	if err := os.WriteFile(path("roots.pem"), ca.PEM[:len(ca.PEM)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	hangsUp(reloaded, kept+"the present one stays in use\",\"certificate\":\"--medmij-cert\",\"error\":\"roots: ")
+	hangsUp(reloaded, kept+"the present one stays in use\",\"certificate\":\"--medmij-cert\","+
+		"\"error\":\"roots (--medmij-roots): ")
 	second = serial()
 	if got := serial(); got != second {
 		t.Error("a wrong certificate has replaced the present one")

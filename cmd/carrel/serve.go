@@ -32,10 +32,10 @@ type serveCmd struct {
 	BehindProxy         bool          `help:"Take visitors' addresses from X-Forwarded-For. Only behind a proxy that sets it." env:"CARREL_BEHIND_PROXY"`
 	MaxConnections      int           `help:"Most connections at once; 0 for 8192, or fewer if the process may open few files." default:"0" env:"CARREL_MAX_CONNECTIONS"`
 	MaxPerAddress       int           `name:"max-connections-per-address" help:"Most connections at once from one address, or with --behind-proxy requests; 0 for a quarter of all." default:"0" env:"CARREL_MAX_CONNECTIONS_PER_ADDRESS"`
-	AccessTokenLifetime time.Duration `help:"Lifetime of an access token." default:"24h" env:"CARREL_ACCESS_TOKEN_LIFETIME"`
-	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"Lifetime of a consent and its refresh token, if the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME"`
+	AccessTokenLifetime time.Duration `help:"Lifetime of an access token." default:"24h" env:"CARREL_ACCESS_TOKEN_LIFETIME" positive:""`
+	GrantLifetime       time.Duration `name:"refresh-token-lifetime" help:"Lifetime of a consent and its refresh token, if the contract does not say." default:"4320h" env:"CARREL_REFRESH_TOKEN_LIFETIME" positive:""`
 	DeleteWait          time.Duration `help:"How long a deleted library can be restored." default:"168h" env:"CARREL_DELETE_WAIT"`
-	MaxFileSize         int64         `help:"Largest file that may be pushed, in bytes; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
+	MaxFileSize         byteSize      `help:"Largest file that may be pushed, with a unit, such as 500MB; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
 	StorageQuota        byteSize      `help:"Most bytes in the storage of an app for a person; 0 for no limit." default:"1GB" env:"CARREL_STORAGE_QUOTA"`
 	StorageQuotaFiles   int64         `help:"Most files in the storage of an app for a person; 0 for no limit." default:"10000" env:"CARREL_STORAGE_QUOTA_FILES"`
 	CloudTokensOnce     bool          `name:"storage-tokens-once" help:"Refuse a token of the file storage that was used before; clients that repeat a failed call with the same token then fail." env:"CARREL_STORAGE_TOKENS_ONCE"`
@@ -49,9 +49,9 @@ type serveCmd struct {
 	FreeSpaceReserve    sizeOrShare   `help:"What pushes leave free on the disks: a size, or a share of each disk; 0 for nothing. Default: 2% of the disk, at most 1GiB." env:"CARREL_FREE_SPACE_RESERVE"`
 	Closed              bool          `help:"Refuse new libraries." env:"CARREL_CLOSED"`
 	Catalogue           string        `help:"JSON file of the sources and services that people can connect; docs/catalogue.md. Default: the built-in one." env:"CARREL_CATALOGUE" type:"path"`
-	DeliveryTimeout     time.Duration `help:"Time limit of an attempt to deliver to a provider; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT"`
-	DeliveryRetry       time.Duration `help:"Time until a failed attempt is repeated, about; it doubles up to 15 minutes." default:"5s" env:"CARREL_DELIVERY_RETRY"`
-	DeliveryKeep        time.Duration `help:"How long delivery of a resource is attempted." default:"24h" env:"CARREL_DELIVERY_KEEP"`
+	DeliveryTimeout     time.Duration `help:"Time limit of an attempt to deliver to a provider; MedMij gives a provider 60 seconds." default:"65s" env:"CARREL_DELIVERY_TIMEOUT" positive:""`
+	DeliveryRetry       time.Duration `help:"Time until a failed attempt is repeated, about; it doubles up to 15 minutes." default:"5s" env:"CARREL_DELIVERY_RETRY" positive:""`
+	DeliveryKeep        time.Duration `help:"How long delivery of a resource is attempted." default:"24h" env:"CARREL_DELIVERY_KEEP" positive:""`
 	SampleDataDelay     time.Duration `help:"How long each file of sample data takes, as if its source were slow." default:"0s" env:"CARREL_SAMPLE_DATA_DELAY"`
 	LogFormat           string        `help:"Format of the log: text or json." enum:"text,json" default:"text" env:"CARREL_LOG_FORMAT"`
 }
@@ -73,6 +73,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // from the start, so that one that comes early does not kill
 	defer signal.Stop(hangups)
+	if strings.TrimSpace(c.Operator) == "" {
+		return errors.New("--operator (CARREL_OPERATOR) is empty: give your name, which the pages show")
+	}
 	if err := c.makeFolder(); err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		PublicURL: public, AllowHTTP: c.AllowHTTP, Database: c.database(), Blobs: c.blobs(),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
-		MaxFileSize:     c.MaxFileSize,
+		MaxFileSize:     int64(c.MaxFileSize),
 		StorageQuota:    library.Quota{Bytes: int64(c.StorageQuota), Files: c.StorageQuotaFiles},
 		CloudTokensOnce: c.CloudTokensOnce, Legacy: c.Legacy,
 		NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
@@ -124,6 +127,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	var secure *tls.Config
 	if certificate != nil {
 		secure = certificate.Config()
+		go certificate.WarnDaily(ctx, log)
 	}
 	go c.reloadOn(ctx, hangups, certificate, s, log)
 	if err := errors.Join(s.Serve(ctx, l, secure), s.Close()); err != nil {
@@ -192,7 +196,8 @@ func urlOf(a net.Addr) string {
 // certificate returns the certificate of the server; nil if it has none.
 func (c *serveCmd) certificate() (*server.Certificate, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return nil, errors.New("--tls-cert and --tls-key go together")
+		return nil, errors.New("--tls-cert (CARREL_TLS_CERT) and --tls-key (CARREL_TLS_KEY) go together: " +
+			"give both, or neither")
 	}
 	if c.TLSCert == "" {
 		return nil, nil

@@ -322,7 +322,7 @@ func TestStopDuringStart(t *testing.T) {
 func TestNegativeSettings(t *testing.T) {
 	t.Parallel()
 	for _, flag := range []string{
-		"access-token-lifetime=-1h", "refresh-token-lifetime=-1h", "delete-wait=-1s", "max-file-size=-1",
+		"access-token-lifetime=-1h", "refresh-token-lifetime=-1h", "delete-wait=-1s", "delete-wait=-1d",
 		"storage-quota-files=-1",
 		"delivery-timeout=-1s", "delivery-retry=-1s", "delivery-keep=-1h", "medmij-refresh=-1m",
 		"library-quota-files=-1", "application-quota-files=-1", "contract-quota-files=-1",
@@ -331,7 +331,7 @@ func TestNegativeSettings(t *testing.T) {
 		says(t, refused(t, "serve", "--data", t.TempDir(), "--"+flag), "--"+name, "must not be negative")
 	}
 	for _, flag := range []string{"library-quota=-1", "contract-quota=much", "application-quota=101%",
-		"free-space-reserve=-1GiB", "library-quota=9999999TB"} {
+		"free-space-reserve=-1GiB", "library-quota=9999999TB", "max-file-size=-1"} {
 		name, _, _ := strings.Cut(flag, "=")
 		says(t, refused(t, "serve", "--data", t.TempDir(), "--"+flag), "--"+name, "is no s")
 	}

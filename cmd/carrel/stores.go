@@ -59,7 +59,7 @@ func (s *stores) makeFolder() error {
 		return err
 	}
 	if err := os.MkdirAll(s.folder(), 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+		return fmt.Errorf("make data folder: %w. Check --data (CARREL_DATA)", err)
 	}
 	return nil
 }
@@ -159,9 +159,14 @@ func (s *stores) change(ctx context.Context, a access, r *record, f func(*librar
 
 // with runs f on the registry of applications and contracts.
 func (s *stores) with(ctx context.Context, a access, f func(*library.Clients) error) error {
+	return s.withDatabase(ctx, a, func(_ *store.DB, clients *library.Clients) error { return f(clients) })
+}
+
+// withDatabase is like with for an f that also needs the database.
+func (s *stores) withDatabase(ctx context.Context, a access, f func(*store.DB, *library.Clients) error) error {
 	db, err := s.open(ctx, a)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(library.NewClients(db, db, time.Now)), db.Close())
+	return errors.Join(f(db, library.NewClients(db, db, time.Now)), db.Close())
 }

@@ -103,12 +103,19 @@ func OpenEnvelope(key *rsa.PrivateKey, r io.Reader) io.Reader {
 	return &envelopeReader{key: key, src: r}
 }
 
-// ContentKeySize is the size in bytes of the key of a content.
-const ContentKeySize = fileKeySize
+// UnwrapContentKey decrypts the key of a content, which was encrypted as that of an envelope is. It returns
+// [ErrEnvelopeKey] if it was encrypted for another key, or is no key of a content.
+func UnwrapContentKey(private *rsa.PrivateKey, wrapped []byte) ([]byte, error) {
+	key, err := rsa.DecryptOAEP(oaepHash(), nil, private, wrapped, nil)
+	if err != nil || len(key) != fileKeySize {
+		return nil, ErrEnvelopeKey
+	}
+	return key, nil
+}
 
 // OpenContent returns a reader of a content that was encrypted as that of an envelope is, with a key and an IV that
 // came in another way: as clients of earlier generations push. Its errors are those of [OpenEnvelope], without
-// [ErrEnvelopeKey]. The key has [ContentKeySize] bytes, and the IV 16.
+// [ErrEnvelopeKey]. The key is one that [UnwrapContentKey] returns, and the IV has 16 bytes.
 func OpenContent(key, iv []byte, r io.Reader) (io.Reader, error) {
 	if len(key) != fileKeySize || len(iv) != aes.BlockSize {
 		return nil, fmt.Errorf("open content: key of %d bytes and IV of %d bytes", len(key), len(iv))
@@ -186,9 +193,9 @@ func (e *envelopeReader) open() error {
 	if _, err := io.ReadFull(e.src, header[:]); err != nil {
 		return cutOr(err)
 	}
-	fileKey, err := rsa.DecryptOAEP(oaepHash(), nil, e.key, header[:wrappedKeySize], nil)
-	if err != nil || len(fileKey) != fileKeySize {
-		return ErrEnvelopeKey
+	fileKey, err := UnwrapContentKey(e.key, header[:wrappedKeySize])
+	if err != nil {
+		return err
 	}
 	block, err := aes.NewCipher(fileKey)
 	if err != nil {

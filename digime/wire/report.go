@@ -40,7 +40,7 @@ type ReportedCollection struct {
 	Provider string
 	// Service is the id of the type of the service, as in a scope.
 	Service int
-	// At is when the collecting began.
+	// At is when the fetch was added that has collected it.
 	At time.Time
 }
 
@@ -52,7 +52,8 @@ func NewReportWriter(w io.Writer, h ReportHead) (*ReportWriter, error) {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return nil, fmt.Errorf("begin report: %w", err)
 	}
-	r := &ReportWriter{xml.NewEncoder(w)}
+	// The encoder would make a bufio.Writer its own, and flush it after each element.
+	r := &ReportWriter{xml.NewEncoder(struct{ io.Writer }{w})}
 	r.out.Indent("", "  ")
 	root := named(reportRoot)
 	root.Name.Space = ReportNamespace

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/xml"
 	"errors"
@@ -26,6 +27,21 @@ func report(t *testing.T, h ReportHead, collections ...ReportedCollection) strin
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// TestReportBuffered: a caller's buffer is written on when it is full, and not after each element.
+func TestReportBuffered(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	buffer := bufio.NewWriterSize(&out, 32<<10)
+	w, err := NewReportWriter(buffer, ReportHead{Participant: "library.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(w.Add(ReportedCollection{Provider: "De Linde"}), w.Close())
+	if err != nil || out.Len() > 0 || buffer.Buffered() == 0 {
+		t.Errorf("%v; %d bytes are written on and %d are in the buffer", err, out.Len(), buffer.Buffered())
+	}
 }
 
 func TestReport(t *testing.T) {

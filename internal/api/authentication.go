@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -59,8 +60,9 @@ func repeatable(r *http.Request) string {
 	}
 	parts := []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery}
 	for _, name := range []string{"accountId", "redirectUri"} {
-		parts = append(parts, r.Header.Values(name)...)
-		parts = append(parts, "") // so that no value can stand for that of another header
+		values := r.Header.Values(name)
+		parts = append(parts, strconv.Itoa(len(values))) // so that no value can stand for that of another header
+		parts = append(parts, values...)
 	}
 	return strings.Join(parts, "\x00")
 }

@@ -160,18 +160,17 @@ func (a *api) readStorage(w http.ResponseWriter, r *http.Request, c *cloudCall) 
 
 // listStorage answers with the list of a folder, a part at a time. Total is its last member, since it is known last.
 func (a *api) listStorage(w http.ResponseWriter, r *http.Request, c *cloudCall) error {
-	query := r.URL.Query()["recursive"]
-	if len(query) > 1 || len(query) == 1 && query[0] != "true" && query[0] != "false" {
-		return wire.Validation("recursive must be true or false")
+	recursive, err := queryFlag(r, "recursive")
+	if err != nil {
+		return err
 	}
-	recursive := len(query) == 1 && query[0] == "true"
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	out := bufio.NewWriterSize(w, 32<<10)
 	total := 0
 	write := func(text string) { _, _ = out.WriteString(text) } // Flush returns the error
-	err := a.Storages.List(r.Context(), c.storage, c.path, recursive, func(f storage.File) error {
+	err = a.Storages.List(r.Context(), c.storage, c.path, recursive, func(f storage.File) error {
 		entry, err := json.Marshal(c.entry(f))
 		if err != nil {
 			return err
@@ -182,19 +181,13 @@ func (a *api) listStorage(w http.ResponseWriter, r *http.Request, c *cloudCall) 
 		return err
 	})
 	if err != nil {
-		if total == 0 {
-			return err // nothing has been written
-		}
-		return errors.Join(errBrokenOff, err)
+		return brokenOff(w, err)
 	}
 	if total == 0 {
 		write(`{"files":[`)
 	}
 	write(`],"total":` + strconv.Itoa(total) + "}")
-	if err := out.Flush(); err != nil {
-		return errors.Join(errBrokenOff, err)
-	}
-	return nil
+	return brokenOff(w, out.Flush())
 }
 
 // entry returns a file as the list has it. Clients cut off everything up to the application.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the hash of RSA-OAEP that the clients use; that does not depend on collisions
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -83,7 +82,7 @@ func (a *api) storePostboxPush(r *http.Request, b *library.Bearer) error {
 	if err != nil {
 		return err
 	}
-	parcel, err := openPostboxClaims(private, b.Request())
+	pushed, err := openPostboxClaims(private, b.Request())
 	if err != nil {
 		return err
 	}
@@ -96,11 +95,11 @@ func (a *api) storePostboxPush(r *http.Request, b *library.Bearer) error {
 		if err != nil {
 			return err
 		}
-		content, err := wire.OpenContent(parcel.key, parcel.iv, file)
+		content, err := wire.OpenContent(pushed.key, pushed.iv, file)
 		if err != nil {
 			return err
 		}
-		_, err = a.Files.Push(ctx, b, parcel.descriptor, content)
+		_, err = a.Files.Push(ctx, b, pushed.descriptor, content)
 		return err
 	})
 	var refused *wire.Error
@@ -113,40 +112,40 @@ func (a *api) storePostboxPush(r *http.Request, b *library.Bearer) error {
 	return err
 }
 
-// postboxParcel is what the claims of a push to a postbox say.
-type postboxParcel struct {
+// postboxFile is what the claims of a push to a postbox say.
+type postboxFile struct {
 	key, iv    []byte
 	descriptor *wire.Descriptor
 }
 
 // openPostboxClaims decrypts the claims of a push. Whatever does not decrypt gets the same answer: only who has the
 // contract's key can ask, and learns nothing by it.
-func openPostboxClaims(private *rsa.PrivateKey, signed *library.SignedRequest) (postboxParcel, error) {
+func openPostboxClaims(private *rsa.PrivateKey, signed *library.SignedRequest) (postboxFile, error) {
 	var claims postboxClaims
 	if err := signed.DecodeClaims(&claims); err != nil {
-		return postboxParcel{}, err
+		return postboxFile{}, err
 	}
 	wrapped, err1 := base64.StdEncoding.DecodeString(claims.Key)
 	iv, err2 := hex.DecodeString(claims.IV)
 	metadata, err3 := base64.StdEncoding.DecodeString(claims.Metadata)
 	if err := errors.Join(err1, err2, err3); err != nil || len(iv) != aes.BlockSize {
-		return postboxParcel{}, wire.Validation(
+		return postboxFile{}, wire.Validation(
 			"symmetrical_key and metadata must be base64, and iv 32 hexadecimal digits").Because(err)
 	}
-	key, err := rsa.DecryptOAEP(sha1.New(), nil, private, wrapped, nil) //nolint:gosec // see the import
-	if err != nil || len(key) != wire.ContentKeySize {
-		return postboxParcel{}, undecryptable("symmetrical_key or metadata").Because(err)
+	key, err := wire.UnwrapContentKey(private, wrapped)
+	if err != nil {
+		return postboxFile{}, undecryptable("symmetrical_key or metadata").Because(err)
 	}
 	content, err := wire.OpenContent(key, iv, bytes.NewReader(metadata))
 	if err != nil {
-		return postboxParcel{}, err
+		return postboxFile{}, err
 	}
 	text, err := io.ReadAll(content)
 	if err != nil {
-		return postboxParcel{}, undecryptable("symmetrical_key or metadata").Because(err)
+		return postboxFile{}, undecryptable("symmetrical_key or metadata").Because(err)
 	}
 	descriptor, err := wire.ParseDescriptor(text)
-	return postboxParcel{key, iv, descriptor}, err
+	return postboxFile{key, iv, descriptor}, err
 }
 
 func undecryptable(what string) *wire.Error {

@@ -3,7 +3,6 @@ package api
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,10 +47,7 @@ func (a *api) report(w http.ResponseWriter, r *http.Request, b *library.Bearer) 
 		}
 		return out.Flush()
 	})
-	if err != nil {
-		return errors.Join(errBrokenOff, err)
-	}
-	return nil
+	return brokenOff(w, err)
 }
 
 // writeReport writes a report. A collection of several types is in it once.

@@ -1,12 +1,15 @@
 package api_test
 
 import (
+	"database/sql"
 	"encoding/xml"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
 )
 
 const reportCall = "export/medmij/report"
@@ -60,6 +63,22 @@ func TestReportPeriod(t *testing.T) {
 		if h := a.Header; h.Get("Content-Type") != "application/xml" || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("%q: header %v", query, h)
 		}
+	}
+}
+
+// TestReportFails: a report that cannot be read gets the protocol's error, as long as nothing of it has been written.
+func TestReportFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	reader := w.Person().Allows(w.read)
+	db := carreltest.Must(sql.Open("sqlite", "file:"+filepath.Join(w.Folder, "carrel.db")))(t)
+	defer db.Close()
+	carreltest.Must(db.ExecContext(t.Context(), "ALTER TABLE collections RENAME TO moved"))(t)
+	w.refuses(t, get(reportCall+"?format=xml", w.as(reader, nil)),
+		refusal{500, wire.CodeInternal, "Something went wrong at the server"})
+	carreltest.Must(db.ExecContext(t.Context(), "ALTER TABLE moved RENAME TO collections"))(t)
+	if a := w.send(t, get(reportCall+"?format=xml", w.as(reader, nil))); a.StatusCode != 200 {
+		t.Errorf("afterwards: %d %s", a.StatusCode, a.body)
 	}
 }
 

@@ -19,6 +19,15 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // that the client notices.
 var errBrokenOff = errors.New("answer broken off")
 
+// brokenOff adds [errBrokenOff] to the error of an answer that is written in parts, if a part has been written. It
+// returns nil for nil.
+func brokenOff(w http.ResponseWriter, err error) error {
+	if err == nil || !httpserve.WriterOf(w).HasBegun() {
+		return err
+	}
+	return errors.Join(errBrokenOff, err)
+}
+
 // respond runs a handler. It limits how many run at once, and makes an answer of an error and a log line
 // of every call.
 func (a *api) respond(h handler) http.Handler {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
 )
 
@@ -21,13 +20,9 @@ type serviceLists struct {
 
 // services answers with the sources, as clients of before version 13 of the Node SDK and the mobile SDKs ask for them.
 func (a *api) services(w http.ResponseWriter, r *http.Request) error {
-	sampleOnly := false
-	switch values := r.URL.Query()["includeSampleDataOnlySources"]; {
-	case len(values) == 0:
-	case len(values) == 1 && (values[0] == "true" || values[0] == "false"):
-		sampleOnly = values[0] == "true"
-	default:
-		return wire.Validation("includeSampleDataOnlySources must be true or false")
+	sampleOnly, err := queryFlag(r, "includeSampleDataOnlySources")
+	if err != nil {
+		return err
 	}
 	answer, err := a.serviceLists.get(a.Catalogue, sampleOnly)
 	if err != nil {

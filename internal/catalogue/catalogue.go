@@ -10,6 +10,7 @@
 package catalogue
 
 import (
+	"bytes"
 	_ "embed" // the default catalogue
 	"fmt"
 	"log/slog"
@@ -74,6 +75,9 @@ func Load(path string, log *slog.Logger) (*Catalogue, error) {
 		var err error
 		if text, err = os.ReadFile(path); err != nil {
 			return nil, fmt.Errorf("read catalogue: %w", err)
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			return nil, fmt.Errorf("catalogue %s: the file is empty", path)
 		}
 	}
 	c, err := Parse(text)

@@ -24,8 +24,6 @@ type ConnectQuery struct {
 	// with at least one of the data types.
 	DataTypes        []string
 	OrganizationType string
-	// Samples adds sources that can only be connected with sample data.
-	Samples bool
 	// Sample, if it is not nil, selects the sources that can be connected with sample data by
 	// this query instead. Its scope counts beside the fields above.
 	Sample *delivery.SampleQuery
@@ -96,7 +94,7 @@ func (q ConnectQuery) Selects(s *Source) bool {
 	if q.Sample != nil {
 		return s.choosable(*q.Sample)
 	}
-	return (q.Push && s.Push || !q.Push && s.Pull) && (s.Connectable() || q.Samples && s.HasSampleData())
+	return (q.Push && s.Push || !q.Push && s.Pull) && s.Connectable()
 }
 
 // sampleSet returns the set of sample data that a source is connected with by a query; ok is

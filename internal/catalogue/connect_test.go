@@ -22,7 +22,6 @@ func TestListConnectable(t *testing.T) {
 	}{
 		{"pull", catalogue.ConnectQuery{}, []int{900202, 900201}},
 		{"push", catalogue.ConnectQuery{Push: true}, []int{900201, 900203}},
-		{"samples too", catalogue.ConnectQuery{Samples: true}, []int{900202, 900201, 900206}},
 		{"text", catalogue.ConnectQuery{Text: "utr"}, []int{900202}},
 		{"postcode", catalogue.ConnectQuery{Text: "3511 AB"}, []int{900202}},
 		{"signs alone", catalogue.ConnectQuery{Text: "?!"}, nil},

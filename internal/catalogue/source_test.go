@@ -105,7 +105,8 @@ func TestTranslatedName(t *testing.T) {
 	t.Parallel()
 	c := parse(t, operatorFile)
 	for _, text := range []string{"sample cl", "voorbeeldkl"} {
-		found, _, err := c.ListConnectable(catalogue.ConnectQuery{Text: text, Samples: true})
+		found, _, err := c.ListConnectable(catalogue.ConnectQuery{Text: text,
+			Sample: &delivery.SampleQuery{OnlySamples: true}})
 		if err != nil || len(found) != 1 || found[0].TitleIn("nl") != "Voorbeeldkliniek" ||
 			found[0].TitleIn("en") != "Sample clinic" {
 			t.Errorf("%q: %+v, %v", text, found, err)

@@ -61,6 +61,9 @@ func (w *Writer) Reference() string {
 	return w.reference
 }
 
+// HasBegun reports whether the header of an answer has been written.
+func (w *Writer) HasBegun() bool { return w.status != 0 }
+
 // begin discards the rest of the body before the header of an answer is written. If more is left, the connection ends
 // with the answer: otherwise the server would wait for the rest, and take it for the next request.
 func (w *Writer) begin(status int) {

@@ -12,7 +12,7 @@ import (
 // portability report still says so.
 type Collection struct {
 	Account wire.AccountID
-	// At is when the fetch was asked for.
+	// At is when the fetch was added. Who asks while one waits or runs adds none.
 	At time.Time
 	// Provider is the name of the source at that time.
 	Provider string

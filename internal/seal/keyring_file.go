@@ -144,6 +144,16 @@ func (r *Keyring) CheckFile() error {
 	return fmt.Errorf("keyring %s: %w", r.keys.path, ErrOtherKeyring)
 }
 
+// InspectFile returns the error that opening the keyring's file again would have: that it is gone, that others may read
+// it, or that it has no keys. It returns nil for a keyring that is in no file.
+func (r *Keyring) InspectFile() error {
+	if r.keys == nil || r.keys.path == "" {
+		return nil
+	}
+	_, err := OpenKeyring(r.keys.path)
+	return err
+}
+
 // OpenKeyring reads the keyring in a file. A file that others may read is refused. The
 // error matches [fs.ErrNotExist] if there is no file. A server that has opened the file
 // uses a key that is added to it within a second.

@@ -55,9 +55,11 @@ func CheckStored(ctx context.Context, c Config, o CheckOptions, report func(faul
 	}
 	defer func() { err = errors.Join(err, blobs.Close()) }()
 	storages := &storage.Checker{Store: db, Blobs: blobs, Now: time.Now, AllContents: o.AllContents}
-	if adopted, err := isAdopted(ctx, ring, db); err != nil {
+	adopted, err := isAdopted(ctx, ring, db)
+	if err != nil {
 		return library.CheckSummary{}, err
-	} else if adopted {
+	}
+	if adopted {
 		storages.Integrity = library.NewIntegrity(ring, db, time.Now)
 	}
 	checker := &library.Checker{
@@ -67,7 +69,10 @@ func CheckStored(ctx context.Context, c Config, o CheckOptions, report func(faul
 			func(ctx context.Context, report func(string)) error { return delivery.Check(ctx, db, report) },
 			storages.Check,
 			func(ctx context.Context, report func(string)) error {
-				return checkAdoptedBoxes(ctx, ring, db, o.AllContents, report)
+				if !adopted { // no server has given the boxes their owners yet
+					return nil
+				}
+				return checkBoxes(ctx, ring, db, o.AllContents, report)
 			},
 		},
 	}
@@ -83,17 +88,6 @@ func logAdditions(ctx context.Context, log *slog.Logger, db *store.DB) error {
 			"or read", "addition", a)
 	}
 	return err
-}
-
-// checkAdoptedBoxes checks the boxes, unless no server has given them their owners yet.
-func checkAdoptedBoxes(
-	ctx context.Context, ring *seal.Keyring, db *store.DB, all bool, report func(string),
-) error {
-	adopted, err := isAdopted(ctx, ring, db)
-	if err != nil || !adopted {
-		return err
-	}
-	return checkBoxes(ctx, ring, db, all, report)
 }
 
 // isAdopted reports whether rows without their bindings are faults. They are if the record of the adoption is forged,

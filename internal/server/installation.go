@@ -112,7 +112,11 @@ const maxLibraries = 100
 // openKeyring returns the configured master keys; nil if their file does not exist.
 func openKeyring(c Config) (*seal.Keyring, error) {
 	if len(c.MasterKeys) > 0 {
-		return seal.ParseKeyring(c.MasterKeys)
+		ring, err := seal.ParseKeyring(c.MasterKeys)
+		if err != nil {
+			return nil, fmt.Errorf("CARREL_MASTER_KEYS: %w", err)
+		}
+		return ring, nil
 	}
 	if c.Keyring == "" {
 		return nil, nil

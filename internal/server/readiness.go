@@ -95,7 +95,7 @@ func (s *Server) checkReady(ctx context.Context) readiness {
 	} else if s.space.Check() != nil {
 		r.Space = wordReserve
 	}
-	if err := s.keyring.CheckFile(); err != nil {
+	if err := s.keyring.check(); err != nil {
 		fault(&r.Keyring, wordReplaced, err)
 	}
 	if !r.ready() {

@@ -142,7 +142,7 @@ type Server struct {
 	sweeping  library.Sweeping
 	disk      *blob.Disk
 	space     *spaceMonitor
-	keyring   *seal.Keyring
+	keyring   *keyringWatch
 	checks    singleflight.Group // of readiness
 	providers *providers
 	stop      context.CancelFunc
@@ -176,7 +176,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	}
 	sources, err := catalogue.Load(c.Catalogue, c.Log)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--catalogue (CARREL_CATALOGUE): %w", err)
 	}
 	names := catalogue.Directory{}
 	maps.Copy(names, sources.Directory())
@@ -208,7 +208,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	ring = parts.keyring
-	s.keyring = ring
+	s.keyring = &keyringWatch{keyring: ring, log: c.Log}
 	ring.AcceptOnly(parts.opensSecrets(db))
 	s.Clients = library.NewClients(db, db, c.Now)
 	integrity := library.NewIntegrity(ring, db, c.Now)
@@ -390,7 +390,7 @@ func (s *Server) startBackgroundTasks(ctx context.Context) {
 		_ = s.space.Check() // which logs when it changes
 		return nil
 	})
-	every(expiredInterval, "check the master keys", func(context.Context) error { return s.keyring.CheckFile() })
+	every(expiredInterval, "check the master keys", func(context.Context) error { return s.keyring.check() })
 	every(beatInterval, "hold the database", s.holdDatabase)
 	every(expiredInterval, "remove temporary keyrings", func(context.Context) error {
 		return s.config.removeTemporaryKeyrings()

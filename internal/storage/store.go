@@ -27,12 +27,21 @@ type StorageStore interface {
 	FindStorage(ctx context.Context, id library.ID, application wire.ApplicationID) (Storage, error)
 	// ListStorages lists the storages of a library, in the order of their applications.
 	ListStorages(ctx context.Context, id library.ID) ([]Storage, error)
+	// SumStorages returns how many storages an application has, with those that no person has allowed, and what they
+	// hold. It reads all storages, so it is for operators.
+	SumStorages(ctx context.Context, application wire.ApplicationID) (Usage, error)
 	// DeleteStorage deletes the storage of a library at an application, with its files, and adds the event. It returns
 	// ErrNotFound, and adds no event, if there is none.
 	DeleteStorage(ctx context.Context, id library.ID, application wire.ApplicationID, e library.Event) error
 	// DeleteExpiredStorages deletes up to limit storages that have no library and have expired, with their files, each
 	// in a transaction of its own, and returns how many were expired.
 	DeleteExpiredStorages(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Usage is what the storages of an application hold.
+type Usage struct {
+	Storages int64
+	library.Used
 }
 
 // FileStore stores the files of storages: what is known about them, and their contents if they are small. A method

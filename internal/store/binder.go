@@ -26,4 +26,9 @@ var ErrNoBinder = errors.New("the store has no master keyring to authenticate wh
 
 // SetBinder gives the store what it authenticates events, grants and storages with. The first start makes the
 // keyring after the database, so that is not an argument of [Open]. Call it before the store is used.
-func (db *DB) SetBinder(b Binder) { db.binder = b }
+func (db *DB) SetBinder(b Binder) {
+	db.binder = b
+	if db.pushes != nil {
+		db.pushes.binder = b
+	}
+}

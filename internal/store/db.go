@@ -24,7 +24,8 @@ type DB struct {
 	dialect    dialect
 	// boxes seals the tokens of an account anew when its grant changes.
 	boxes  *delivery.Boxes
-	binder Binder // nil until SetBinder
+	binder Binder     // nil until SetBinder
+	pushes *pushGroup // nil on SQLite, where all ops are grouped
 	limits library.Limits
 }
 
@@ -133,7 +134,8 @@ func isPostgres(url string) bool {
 func pathOf(url string) (string, error) {
 	path := strings.TrimPrefix(url, "sqlite:")
 	if scheme, _, isURL := strings.Cut(path, "://"); isURL {
-		return "", fmt.Errorf("there is no store for %s: want postgres://… or the path of an SQLite file", scheme)
+		return "", fmt.Errorf("there is no store for %s: give postgres://… or the path of an "+
+			"SQLite file with --database (CARREL_DATABASE)", scheme)
 	}
 	return path, nil
 }

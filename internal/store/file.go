@@ -14,17 +14,22 @@ import (
 
 // AddFile implements [library.FileStore].
 func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
-	return db.addFile(ctx, "add file", added, func(ctx context.Context, q *query.Queries) error {
+	file, content := rowsOf(added)
+	alone := addFile(file, content, added.Quota, func(ctx context.Context, q *query.Queries) error {
 		return db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event)
 	})
+	const doing = "add file"
+	if db.pushes == nil || db.binder == nil {
+		return db.add(ctx, doing, alone)
+	}
+	return wrap(doing, db.pushes.add(ctx, &push{
+		nonce: added.Nonce, grant: added.Grant, token: added.Token, event: added.Event,
+		file: file, content: content, quota: added.Quota, alone: alone,
+	}))
 }
 
-// addFile adds a file, unless allow returns an error: that locks the library and adds the event. Since every push runs
-// it, what needs no database is done before the transaction.
-func (db *DB) addFile(
-	ctx context.Context, doing string, added library.NewFile,
-	allow func(ctx context.Context, q *query.Queries) error,
-) error {
+// rowsOf returns the rows of a new file. Since every push needs them, they are made before its transaction.
+func rowsOf(added library.NewFile) (query.AddFileParams, query.AddContentParams) {
 	file := query.AddFileParams{
 		ID:            added.File.ID,
 		LibraryID:     added.File.Library,
@@ -40,29 +45,40 @@ func (db *DB) addFile(
 		SealedKey: added.Content.Key,
 		Data:      added.Content.Inline,
 	}
+	return file, content
+}
+
+// addFile returns an op that adds a file, unless allow returns an error: that locks the library and adds the event.
+func addFile(
+	file query.AddFileParams, content query.AddContentParams, quota library.Quota,
+	allow func(ctx context.Context, q *query.Queries) error,
+) op {
 	usage := query.AddUsageParams{
 		LibraryID:     file.LibraryID,
 		ApplicationID: file.ApplicationID,
 		ContractID:    file.ContractID,
 		Bytes:         file.Size,
 	}
-	return db.add(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+	return func(ctx context.Context, q *query.Queries) error {
 		if err := allow(ctx, q); err != nil {
 			return err
 		}
-		if err := addUsage(ctx, q, usage, added.Quota); err != nil {
+		if err := addUsage(ctx, q, usage, quota); err != nil {
 			return err
 		}
 		if err := q.AddFile(ctx, file); err != nil {
 			return err
 		}
 		return q.AddContent(ctx, content)
-	})
+	}
 }
 
 // AddImported implements [library.FileStore].
 func (db *DB) AddImported(ctx context.Context, added library.NewFile, by library.LoginID) error {
-	return db.addFile(ctx, "add file of the person", added, func(ctx context.Context, q *query.Queries) error {
+	file, content := rowsOf(added)
+	return db.add(ctx, "add file of the person", addFile(file, content, added.Quota, func(
+		ctx context.Context, q *query.Queries,
+	) error {
 		if err := lockOpenLibrary(ctx, q, added.File.Library); err != nil {
 			return err
 		}
@@ -74,7 +90,7 @@ func (db *DB) AddImported(ctx context.Context, added library.NewFile, by library
 			return err
 		}
 		return db.addEvent(ctx, q, added.Event)
-	})
+	}))
 }
 
 // AddRead implements [library.FileStore].

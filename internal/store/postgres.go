@@ -31,8 +31,9 @@ func openPostgres(ctx context.Context, address string, mode openMode) (*DB, erro
 		_ = w.close()
 		return nil, fmt.Errorf("open PostgreSQL: %w", explain(err))
 	}
+	w.pushes = newPushGroup(w)
 	statements := &reconnectingPool{db, lost}
-	return &DB{reader: query.New(statements), readPool: db, statements: statements, writer: w,
+	return &DB{reader: query.New(statements), readPool: db, statements: statements, writer: w, pushes: w.pushes,
 		dialect: postgresDialect, limits: library.DefaultLimits}, nil
 }
 
@@ -53,7 +54,8 @@ func inspectPostgres(ctx context.Context, address string, among []library.ID) (S
 func openPostgresPool(ctx context.Context, address string, lost *lostConnections) (*pgxpool.Pool, *sql.DB, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, nil, errors.New("this is no URL") // the error repeats it, with its password
+		return nil, nil, errors.New("--database (CARREL_DATABASE) is no URL, such as postgres://user:password@host/" +
+			"name: escape special characters with %XX") // err repeats the URL, with its password
 	}
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
@@ -77,6 +79,8 @@ type pooledWriter struct {
 	db    *sql.DB
 	lost  *lostConnections
 	slots chan struct{} // for ops that wait or run
+	// pushes adds the files of pushes; nil until the tables are ready.
+	pushes *pushGroup
 }
 
 const (
@@ -142,8 +146,12 @@ func (w *pooledWriter) removedSome() {}
 // erase does nothing: only rewriting a whole table makes PostgreSQL overwrite what was removed from it at once.
 func (w *pooledWriter) erase(context.Context) error { return nil }
 
-// drain does nothing: to close the pool waits for the ops under way.
-func (w *pooledWriter) drain() {}
+// drain waits for pushes. For other ops under way the closing of the pool waits.
+func (w *pooledWriter) drain() {
+	if w.pushes != nil {
+		w.pushes.drain()
+	}
+}
 
 func (w *pooledWriter) close() error {
 	err := w.db.Close()

@@ -54,6 +54,7 @@ func TestEveryQueryUsesAnIndex(t *testing.T) {
 		"listUsageFaults":       true, // for a check; what it scans are the rows of one library, found by an index
 		"listUngranted":         true, // once an hour, all accounts
 		"listAuditEntries":      true, // the newest of them, by an index
+		"sumStorages":           true, // when an operator looks at an application
 		"countGrants":           true} // when an operator changes what a contract allows
 	// These change every row, after the master keyring was lost.
 	whole := map[string]bool{"unbindLibraries": true, "unbindTokens": true, "unbindAuthCodes": true,

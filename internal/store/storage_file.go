@@ -247,6 +247,16 @@ func (db *DB) SumStoragesOfNobody(ctx context.Context, of wire.ApplicationID) (l
 	return library.Used{Files: int64(sum.Files), Bytes: int64(sum.Bytes)}, nil
 }
 
+// SumStorages implements [storage.StorageStore].
+func (db *DB) SumStorages(ctx context.Context, of wire.ApplicationID) (storage.Usage, error) {
+	sum, err := db.reader.SumStorages(ctx, of)
+	if err != nil {
+		return storage.Usage{}, wrap("sum storages", err)
+	}
+	used := library.Used{Files: int64(sum.Files), Bytes: int64(sum.Bytes)}
+	return storage.Usage{Storages: sum.Storages, Used: used}, nil
+}
+
 // ListStorageRemovals implements [storage.RemovalStore].
 func (db *DB) ListStorageRemovals(ctx context.Context, limit int) ([]storage.Content, error) {
 	rows, err := db.reader.ListStorageRemovals(ctx, clamp(limit))

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
-	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/store/internal/query"
 )
 
@@ -27,10 +25,8 @@ type groupWriter struct {
 	eraser       eraser
 	file         databaseFile
 
-	mu     sync.RWMutex // held for writing to close the queue
-	closed bool
-	queue  chan *job
-	done   chan struct{}
+	*batchQueue[op]
+	done chan struct{}
 
 	closing    sync.Once
 	closeError error
@@ -45,14 +41,6 @@ type statements struct {
 	savepoint, release, backToSavepoint *sql.Stmt
 }
 
-// A job is an op that waits, and the place for its result.
-type job struct {
-	ctx     context.Context
-	op      op
-	claimed atomic.Bool // by the writer, to run it, or by its caller, to give up
-	result  chan error
-}
-
 // newGroupWriter returns a writer that keeps two of the pool's connections, to the database at path. Clean says that
 // its last process has closed the database and left nothing to erase.
 func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) (*groupWriter, error) {
@@ -63,8 +51,8 @@ func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) 
 	cache := newStatementCache(conn)
 	w := &groupWriter{
 		pool: pool, queries: query.New(cache), cache: cache,
-		queue: make(chan *job, maxWaiting),
-		done:  make(chan struct{}),
+		batchQueue: newBatchQueue[op](maxWaiting),
+		done:       make(chan struct{}),
 	}
 	w.eraser.log.path, w.eraser.complete = path+"-wal", clean
 	err = w.statements.prepare(ctx, conn)
@@ -84,47 +72,10 @@ func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) 
 }
 
 // write gives f to the writer and waits for its result.
-func (w *groupWriter) write(ctx context.Context, f op) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	// Once begun, a transaction runs to its end.
-	j := &job{ctx: context.WithoutCancel(ctx), op: f, result: make(chan error, 1)}
-	if err := w.enqueue(j); err != nil {
-		return err
-	}
-	select {
-	case err := <-j.result:
-		return err
-	case <-ctx.Done():
-		if j.claimed.CompareAndSwap(false, true) {
-			return ctx.Err()
-		}
-		return <-j.result
-	}
-}
-
-func (w *groupWriter) enqueue(j *job) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return errClosed
-	}
-	select {
-	case w.queue <- j:
-		return nil
-	default:
-		return library.ErrBusy
-	}
-}
+func (w *groupWriter) write(ctx context.Context, f op) error { return w.do(ctx, f) }
 
 func (w *groupWriter) drain() {
-	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.queue)
-	}
-	w.mu.Unlock()
+	w.batchQueue.close()
 	<-w.done
 }
 
@@ -140,7 +91,7 @@ func (w *groupWriter) finish() error {
 	ctx := context.Background()
 	// Nothing writes any more, so this is the writer.
 	run := func(o op) error {
-		results, err := w.commit([]*job{{ctx: ctx, op: o}})
+		results, err := w.commit([]*job[op]{{ctx: ctx, work: o}})
 		w.eraser.wrote()
 		return errors.Join(append(results, err)...)
 	}
@@ -157,12 +108,7 @@ func (w *groupWriter) finish() error {
 
 func (w *groupWriter) run() {
 	defer close(w.done)
-	batch := make([]*job, 0, maxBatch)
-	for first := range w.queue {
-		batch = w.gather(append(batch[:0], first))
-		if len(batch) == 0 {
-			continue
-		}
+	w.batches(maxBatch, func(batch []*job[op]) {
 		var results []error
 		err := w.file.check()
 		if err == nil {
@@ -177,29 +123,7 @@ func (w *groupWriter) run() {
 		}
 		w.eraser.wrote()
 		w.checkpointer.wrote(len(batch))
-		clear(batch)
-	}
-}
-
-// gather adds the ops that wait to the batch, without those whose callers have given up.
-func (w *groupWriter) gather(batch []*job) []*job {
-	if !batch[0].claimed.CompareAndSwap(false, true) {
-		batch = batch[:0]
-	}
-	for len(batch) < maxBatch {
-		select {
-		case j, open := <-w.queue:
-			if !open {
-				return batch
-			}
-			if j.claimed.CompareAndSwap(false, true) {
-				batch = append(batch, j)
-			}
-		default:
-			return batch
-		}
-	}
-	return batch
+	})
 }
 
 // errOneFailed says that a batch has to run again, each op in a savepoint of its own.
@@ -209,7 +133,7 @@ var errOneFailed = errors.New("an operation of the batch failed")
 // transaction failed. It first runs the ops without savepoints. If one fails, it runs all of them
 // again, each in a savepoint of its own, and undoes only those that fail. Savepoints more than
 // double what is written, and failures are rare.
-func (w *groupWriter) commit(batch []*job) ([]error, error) {
+func (w *groupWriter) commit(batch []*job[op]) ([]error, error) {
 	results, err := w.transaction(batch, false)
 	if errors.Is(err, errOneFailed) {
 		results, err = w.transaction(batch, true)
@@ -217,7 +141,7 @@ func (w *groupWriter) commit(batch []*job) ([]error, error) {
 	return results, err
 }
 
-func (w *groupWriter) transaction(batch []*job, apart bool) (results []error, err error) {
+func (w *groupWriter) transaction(batch []*job[op], apart bool) (results []error, err error) {
 	if err := w.statements.do(w.statements.begin); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -234,7 +158,7 @@ func (w *groupWriter) transaction(batch []*job, apart bool) (results []error, er
 			if err != nil {
 				return nil, err
 			}
-		} else if err := j.op(j.ctx, w.queries); err != nil {
+		} else if err := j.work(j.ctx, w.queries); err != nil {
 			if len(batch) > 1 {
 				err = errOneFailed
 			}
@@ -248,11 +172,11 @@ func (w *groupWriter) transaction(batch []*job, apart bool) (results []error, er
 }
 
 // runApart runs one op in a savepoint of its own.
-func (w *groupWriter) runApart(j *job) (result, err error) {
+func (w *groupWriter) runApart(j *job[op]) (result, err error) {
 	if err := w.statements.do(w.statements.savepoint); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
-	if result = j.op(j.ctx, w.queries); result != nil {
+	if result = j.work(j.ctx, w.queries); result != nil {
 		if err := w.statements.do(w.statements.backToSavepoint); err != nil {
 			return nil, fmt.Errorf("%w, and back to savepoint: %w", result, err)
 		}

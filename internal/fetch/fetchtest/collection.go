@@ -20,7 +20,7 @@ func (f *fixture) collections(g library.Grant) []library.Collection {
 	return value(f.ListCollections(ctx, g.Library, g.Application, beginning, time.Time{}, 100))(f.t)
 }
 
-// fetches makes a fetch that was asked for at a time and stores files.
+// fetches makes a fetch that was added at a time and stores files.
 func (f *fixture) fetches(g library.Grant, a delivery.Connection, at time.Time, files ...*library.CollectedFile) {
 	f.t.Helper()
 	must(f.t, f.RequestFetch(ctx, pending(g, a, at)))

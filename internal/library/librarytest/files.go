@@ -10,6 +10,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 // TestFiles tests a library.FileStore.
@@ -169,6 +170,9 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		revoked, _, _ := f.Approve(people[0], f.AnyClient(library.Write))
 		Must(t, f.RevokeGrant(Ctx, people[0].ID, revoked.ID, Now, AnyEvent(people[0].ID)))
 		before := len(f.Events(people[0].ID))
+		shut := f.AnyPerson()
+		ended, _, _ := f.Approve(shut, c)
+		Must(t, f.ShutLibrary(Ctx, shut.ID, Later(time.Hour), shut.Login.ID, AnyEvent(shut.ID)))
 
 		arrivals := make([]library.NewFile, 256)
 		for i := range arrivals {
@@ -180,6 +184,12 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 				arrivals[i].Grant = revoked.ID
 			case i%32 == 8:
 				arrivals[i].File.ID = arrivals[i-1].File.ID
+			case i%32 == 20:
+				arrivals[i].Token = seal.NewSecret().Hash() // of no token
+			case i%32 == 24:
+				arrivals[i] = newFile(ended, Now)
+			case i%32 == 28:
+				arrivals[i].Quota.Bytes = 1
 			}
 		}
 		errs := Race(len(arrivals), func(i int) error { return f.AddFile(Ctx, arrivals[i]) })
@@ -191,13 +201,15 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 			case i%32 == 16 && errors.Is(err, library.ErrNotFound):
 			case (i%32 == 30 || i%32 == 31) && errors.Is(err, library.ErrReplayed):
 			case (i%32 == 7 || i%32 == 8) && errors.Is(err, library.ErrExists):
+			case (i%32 == 20 || i%32 == 24) && errors.Is(err, library.ErrNotFound):
+			case i%32 == 28 && errors.As(err, new(*library.QuotaError)):
 			default:
 				t.Errorf("push %d: %v", i, err)
 			}
 		}
-		total := added[people[0].ID] + added[people[1].ID] + added[people[2].ID] + added[people[3].ID]
-		if total != 256-3*8 {
-			t.Errorf("%d pushes succeeded, want %d", total, 256-3*8)
+		sum := added[people[0].ID] + added[people[1].ID] + added[people[2].ID] + added[people[3].ID]
+		if sum != 256-6*8 {
+			t.Errorf("%d pushes succeeded, want %d", sum, 256-6*8)
 		}
 		for i, p := range people {
 			Same(t, fmt.Sprintf("number of files of %d", i), Value(f.CountFiles(Ctx, p.ID))(t), added[p.ID])
@@ -206,6 +218,7 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 				want = before + added[p.ID]
 			}
 			Same(t, fmt.Sprintf("number of events of %d", i), len(f.Events(p.ID)), want)
+			Same(t, fmt.Sprintf("usage of %d", i), total(Value(f.ListUsage(Ctx, p.ID))(t)).Files, int64(added[p.ID]))
 		}
 	})
 	t.Run("lists from a cursor on", testList(open))

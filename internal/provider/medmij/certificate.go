@@ -19,6 +19,12 @@ type Credentials struct {
 	ListRoots []byte
 }
 
+// What errors call the roots, with the settings that name them.
+const (
+	rootsName     = "roots (--medmij-roots)"
+	listRootsName = "roots of the list server (--medmij-list-roots)"
+)
+
 // SetCredentials replaces the certificates, all of them at once, for the connections from now on, and returns until
 // when the node's is valid. It returns an error for a pair that providers would refuse, and for roots that are cut off
 // or have expired, and then keeps the present ones.
@@ -31,11 +37,11 @@ func (n *Network) SetCredentials(c Credentials) (until time.Time, err error) {
 		return time.Time{}, err
 	}
 	if err := provider.CheckRoots(c.Roots); err != nil {
-		return time.Time{}, fmt.Errorf("roots: %w", err)
+		return time.Time{}, fmt.Errorf(rootsName+": %w", err)
 	}
 	if len(c.ListRoots) > 0 {
 		if err := provider.CheckRoots(c.ListRoots); err != nil {
-			return time.Time{}, fmt.Errorf("roots of the list server: %w", err)
+			return time.Time{}, fmt.Errorf(listRootsName+": %w", err)
 		}
 	}
 	back, lists, err := c.tlsConfigs(pair)
@@ -66,13 +72,13 @@ func (c Credentials) tlsConfigs(pair *tls.Certificate) (back, lists *tls.Config,
 			},
 		}, nil
 	}
-	if back, err = newConfig("roots", c.Roots); err != nil {
+	if back, err = newConfig(rootsName, c.Roots); err != nil {
 		return nil, nil, err
 	}
 	if len(c.ListRoots) == 0 {
 		c.ListRoots = c.Roots
 	}
-	if lists, err = newConfig("roots of the list server", c.ListRoots); err != nil {
+	if lists, err = newConfig(listRootsName, c.ListRoots); err != nil {
 		return nil, nil, err
 	}
 	return back, lists, nil
@@ -81,7 +87,7 @@ func (c Credentials) tlsConfigs(pair *tls.Certificate) (back, lists *tls.Config,
 func parseCertificate(certificate, key []byte) (*tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate and key: %w", err) // does not contain the key
+		return nil, fmt.Errorf("certificate and key (--medmij-cert, --medmij-key): %w", err) // does not contain the key
 	}
 	return &pair, nil
 }

@@ -77,24 +77,24 @@ func (c Config) withDefaults() Config {
 func (c Config) check() error {
 	r := listReader{c.AllowLoopback}
 	if err := r.checkHost(c.ClientID); err != nil {
-		return fmt.Errorf("client id %s: %w", quote(c.ClientID), err)
+		return fmt.Errorf("client id %s (--medmij-client-id): %w", quote(c.ClientID), err)
 	}
 	if strings.Count(c.ListURL, "%s") != 1 {
-		return errors.New("address of the lists: it must contain %s once, for the name of a list")
+		return errors.New("address of the lists (--medmij-lists): it must contain %s once, for the name of a list")
 	}
 	u, err := url.Parse(c.listURL(nameZAL))
 	if err != nil || u.Host == "" || u.User != nil {
-		return errors.New("address of the lists: not an address")
+		return errors.New("address of the lists (--medmij-lists): not a URL")
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && c.AllowLoopback && provider.IsLoopback(u.Hostname())) {
-		return errors.New("address of the lists: not https")
+		return errors.New("address of the lists (--medmij-lists): not https")
 	}
 	if c.UpdateInterval < time.Second {
-		return fmt.Errorf("update the lists every %v: too often", c.UpdateInterval)
+		return fmt.Errorf("update the lists every %v (--medmij-refresh): too often, at least 1s", c.UpdateInterval)
 	}
 	for _, id := range c.Services {
 		if err := checkServiceID(id); err != nil {
-			return fmt.Errorf("service %s: %w", quote(id), err)
+			return fmt.Errorf("data service %s (--medmij-services): %w", quote(id), err)
 		}
 	}
 	return nil

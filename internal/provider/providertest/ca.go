@@ -51,10 +51,12 @@ func (c *CA) Pool() *x509.CertPool {
 }
 
 // CertOptions describes a certificate. It is valid from yesterday until tomorrow, or has
-// expired an hour ago.
+// expired an hour ago, unless the times are given.
 type CertOptions struct {
-	Hosts   []string
-	Expired bool
+	Hosts     []string
+	Expired   bool
+	NotBefore time.Time
+	NotAfter  time.Time
 }
 
 // Issue issues a certificate for a client or a server, and its key, as PEM.
@@ -69,6 +71,12 @@ func (c *CA) Issue(t testing.TB, o CertOptions) (certPEM, keyPEM []byte) {
 	}
 	if o.Expired {
 		template.NotAfter = time.Now().Add(-time.Hour)
+	}
+	if !o.NotBefore.IsZero() {
+		template.NotBefore = o.NotBefore
+	}
+	if !o.NotAfter.IsZero() {
+		template.NotAfter = o.NotAfter
 	}
 	for _, h := range o.Hosts {
 		if ip := net.ParseIP(h); ip != nil {

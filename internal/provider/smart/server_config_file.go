@@ -45,6 +45,9 @@ func LoadServers(file string) ([]Server, error) {
 	d.DisallowUnknownFields()
 	var entries []serverEntry
 	if err := d.Decode(&entries); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("it ends before the JSON list of servers does")
+		}
 		return nil, fmt.Errorf("load FHIR servers from %s: %w", file, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

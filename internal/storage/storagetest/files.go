@@ -291,4 +291,18 @@ func TestStorageQuota(t *testing.T, open func(t *testing.T) Store) {
 		must(t, f.PutStorageFile(ctx, newFile(second.ID, path("b"), "123456"), quota))
 		must(t, f.PutStorageFile(ctx, newFile(first.ID, path("b"), "1234"), quota))
 	})
+	t.Run("sums all of an application", func(t *testing.T) {
+		f := newFixture(t, open)
+		c, none := f.AnyClient(library.Write), f.AnyApplication()
+		first, second, other := f.add(c.Application, now), f.add(c.Application, now), f.add(f.AnyApplication(), now)
+		_, err := f.allow(f.AnyPerson(), c, first.ID, now)
+		must(t, err)
+		for id, content := range map[storage.ID]string{first.ID: "123456", second.ID: "1234", other.ID: "12"} {
+			must(t, f.PutStorageFile(ctx, newFile(id, path("a"), content), library.Quota{}))
+		}
+		must(t, f.PutStorageFile(ctx, newFile(first.ID, path("b"), "123"), library.Quota{}))
+		want := storage.Usage{Storages: 2, Used: library.Used{Files: 3, Bytes: 13}}
+		same(t, "sum", value(f.SumStorages(ctx, c.Application.ID))(t), want)
+		same(t, "sum of none", value(f.SumStorages(ctx, none.ID))(t), storage.Usage{})
+	})
 }

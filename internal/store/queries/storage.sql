@@ -34,6 +34,12 @@ UPDATE storages SET library_id = $2, expires_at = 0, binding = $3 WHERE id = $1;
 SELECT CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files, CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
 FROM storages WHERE library_id = '' AND application_id = $1;
 
+-- What all storages of an application hold.
+-- name: SumStorages :one
+SELECT COUNT(*) AS storages, CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files,
+    CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
+FROM storages WHERE application_id = $1;
+
 -- name: SetStorageUsage :exec
 UPDATE storages SET files = sqlc.arg(files), bytes = sqlc.arg(bytes), changed_at = sqlc.arg(changed_at),
     version = sqlc.arg(version), version_sum = sqlc.arg(version_sum), binding = sqlc.arg(binding)

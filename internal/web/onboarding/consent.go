@@ -80,7 +80,7 @@ func (c *consent) Show(
 		provider, page.Account = c.ui.SourceName(t, connected.Source.ID, connected.Source.Name), connected.ID
 	}
 	var err error
-	if page.May, page.MayNot, err = c.permissions(r, in, flow, connected); err != nil {
+	if page.May, page.MayNot, err = c.permissions(r, in, flow, connected, page.Source); err != nil {
 		return err
 	}
 	storage, err := c.storage(r, in, flow)
@@ -127,14 +127,15 @@ func (c *consent) title(t *ui.Texts, flow *requestFlow, provider string) string 
 	return t.Text("consent.h1.write", "app", app)
 }
 
-// permissions are what a yes would allow, and what not.
+// permissions are what a yes would allow, and what not. The name of a source is that of one that a yes connects with
+// sample data; empty if it connects none.
 func (c *consent) permissions(
-	r *http.Request, in *library.SignedIn, flow *requestFlow, connected *delivery.Connection,
+	r *http.Request, in *library.SignedIn, flow *requestFlow, connected *delivery.Connection, source string,
 ) (may, mayNot []string, err error) {
 	t := ui.BrowserOf(r).Texts
 	may, mayNot = c.ui.Permissions(t).Of(flow.request.Client.Contract)
-	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
-		may = append([]string{t.Text("consent.may.sample", "provider", c.ui.SourceName(t, sample.ID, sample.Name))}, may...)
+	if source != "" {
+		may = append([]string{t.Text("consent.may.sample", "provider", source)}, may...)
 	} else if connected != nil && !connected.Source.IsPull() {
 		provider := c.ui.SourceName(t, connected.Source.ID, connected.Source.Name)
 		what := c.sentData(flow, connected).In(t)

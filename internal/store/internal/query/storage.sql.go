@@ -736,6 +736,26 @@ func (q *Queries) SetStorageUsage(ctx context.Context, arg SetStorageUsageParams
 	return err
 }
 
+const sumStorages = `-- name: SumStorages :one
+SELECT COUNT(*) AS storages, CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files,
+    CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
+FROM storages WHERE application_id = $1
+`
+
+type SumStoragesRow struct {
+	Storages int64
+	Files    Number
+	Bytes    Number
+}
+
+// What all storages of an application hold.
+func (q *Queries) SumStorages(ctx context.Context, applicationID wire.ApplicationID) (SumStoragesRow, error) {
+	row := q.db.QueryRowContext(ctx, sumStorages, applicationID)
+	var i SumStoragesRow
+	err := row.Scan(&i.Storages, &i.Files, &i.Bytes)
+	return i, err
+}
+
 const sumStoragesOfNobody = `-- name: SumStoragesOfNobody :one
 SELECT CAST(COALESCE(SUM(files), 0) AS BIGINT) AS files, CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
 FROM storages WHERE library_id = '' AND application_id = $1

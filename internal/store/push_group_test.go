@@ -1,0 +1,117 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/library/librarytest"
+	"github.com/carrelhq/carrel/internal/testenv"
+)
+
+// TestPushesShareTransactions: pushes that wait together are added by few transactions, into whichever libraries. One
+// that PostgreSQL does not take fails alone.
+func TestPushesShareTransactions(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	db := open(t, url)
+	direct := carreltest.Must(sql.Open("pgx", url))(t)
+	t.Cleanup(func() { _ = direct.Close() })
+	grants := make([]library.Grant, 20)
+	for i := range grants {
+		grants[i] = librarytest.AddGrant(t, db)
+	}
+
+	// Somebody else keeps all libraries locked until the pushes wait.
+	lock := carreltest.Must(direct.BeginTx(t.Context(), nil))(t)
+	carreltest.Must(lock.ExecContext(t.Context(), "UPDATE chains SET events = events"))(t)
+	const pushes, bad = 200, 77
+	errs := make([]error, pushes)
+	var wait sync.WaitGroup
+	for i := range errs {
+		file := librarytest.NewFile(grants[i%len(grants)], librarytest.Later(time.Duration(i)*time.Second))
+		if i == bad {
+			file.File.ID = "no\x00text"
+		}
+		wait.Go(func() { errs[i] = db.AddFile(t.Context(), file) })
+	}
+	time.Sleep(200 * time.Millisecond)
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	wait.Wait()
+	for i, err := range errs {
+		if i == bad && errors.Is(err, library.ErrNotFound) || i != bad && err == nil {
+			continue
+		}
+		t.Errorf("push %d: %v", i, err)
+	}
+	var files, transactions int
+	err := direct.QueryRowContext(t.Context(), "SELECT COUNT(*), COUNT(DISTINCT xmin::text) FROM files").
+		Scan(&files, &transactions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The batch with the bad one is done one by one.
+	if files != pushes-1 || transactions > 128+5 {
+		t.Errorf("%d files by %d transactions", files, transactions)
+	}
+}
+
+// TestPushesBesideOtherWork: pushes and what else locks libraries, on two servers, do not fail for each other.
+func TestPushesBesideOtherWork(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	servers := []interface {
+		librarytest.Store
+		UseNonce(context.Context, library.Nonce) error
+	}{open(t, url), open(t, url)}
+	grants := make([]library.Grant, 12)
+	for i := range grants {
+		grants[i] = librarytest.AddGrant(t, servers[0])
+	}
+	var mu sync.Mutex
+	added := map[library.ID]int{}
+	var wait sync.WaitGroup
+	for worker := range 24 {
+		wait.Go(func() {
+			for n := range 20 {
+				g := grants[(worker*7+n*5)%len(grants)]
+				s := servers[(worker+n)%len(servers)]
+				var err error
+				switch file := librarytest.NewFile(g, librarytest.Later(time.Duration(n)*time.Second)); {
+				case worker%6 == 5:
+					err = s.AddEvent(t.Context(), librarytest.AnyEvent(g.Library))
+				case worker%6 == 4:
+					err = s.UseNonce(t.Context(), library.Nonce{Value: wire.NewNonce(), KeepFor: time.Minute})
+				default:
+					if err = s.AddFile(t.Context(), file); err == nil {
+						mu.Lock()
+						added[g.Library]++
+						mu.Unlock()
+					}
+				}
+				if err != nil {
+					t.Error(fmt.Errorf("worker %d: %w", worker, err))
+				}
+			}
+		})
+	}
+	wait.Wait()
+	f := librarytest.Fixture{Store: servers[0], T: t}
+	for _, g := range grants {
+		f.Events(g.Library) // an unbroken chain
+		if n := carreltest.Must(servers[1].CountFiles(t.Context(), g.Library))(t); n != added[g.Library] {
+			t.Errorf("library %s has %d files, want %d", g.Library, n, added[g.Library])
+		}
+	}
+}
