@@ -17,8 +17,8 @@ type ConnectQuery struct {
 	Push bool
 	// Text is what the person typed; empty selects everything.
 	Text string
-	// Kinds are the words for types of organisation that the page shows. A word of Text may also be the beginning of one
-	// of the words for the source's type.
+	// Kinds are the words for types of organisation that the page shows. A word of Text may also be the beginning of
+	// one of the words for the source's type.
 	Kinds map[string]string
 	// DataTypes and OrganizationType, if not empty, select the sources of that type
 	// with at least one of the data types.
@@ -59,8 +59,8 @@ func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, 
 	return found, total, nil
 }
 
-// kindPattern takes the words from a pattern that may say of which kind a source is. It returns the others, and whether an
-// entry has each of those words in its text or in the words for its kind.
+// kindPattern takes the words from a pattern that may say of which kind a source is. It returns the others, and whether
+// an entry has each of those words in its text or in the words for its kind.
 func (q ConnectQuery) kindPattern(p textPattern) (others textPattern, matches func(*entry) bool) {
 	kinds := make(map[string]string, len(q.Kinds))
 	for kind, words := range q.Kinds {

@@ -46,8 +46,8 @@ func (s *fileSearch) examine(file File, left *searchBounds) (File, bool) {
 	return file, s.isIn(file)
 }
 
-// mayBeIn reports whether a file with the encoded metadata can have the text. Without a backslash and without characters
-// that are not shown, each string of the JSON is there as it is shown.
+// mayBeIn reports whether a file with the encoded metadata can have the text. Without a backslash and without
+// characters that are not shown, each string of the JSON is there as it is shown.
 func (s *fileSearch) mayBeIn(metadata string) bool {
 	return strings.Contains(metadata, `\`) || strings.Contains(strings.ToLower(metadata), s.text) ||
 		strings.ContainsFunc(metadata, isNotShown)

@@ -20,8 +20,8 @@ func (s sessionScope) includesCollected(f File) bool {
 		inPeriods(s.contract.TimeRanges, *c, s.now) && inPeriods(s.mapped.TimeRanges, *c, s.now)
 }
 
-// CoversService reports whether a scope of groups has anything of a service: one of the types of its objects or, without
-// types, whatever the scope names of the service.
+// CoversService reports whether a scope of groups has anything of a service: one of the types of its objects or,
+// without types, whatever the scope names of the service.
 func CoversService(groups []wire.ServiceGroup, group, service int, objectTypes []int) bool {
 	if len(objectTypes) > 0 {
 		return slices.ContainsFunc(objectTypes, func(id int) bool {

@@ -182,8 +182,8 @@ func (h *Files) newRow(
 	return row
 }
 
-// collectedText says where a file was collected and for which application. The account may have been disconnected since:
-// then the name of the source is what the file or its service says, if they do.
+// collectedText says where a file was collected and for which application. The account may have been disconnected
+// since: then the name of the source is what the file or its service says, if they do.
 func (h *Files) collectedText(
 	t *ui.Texts, file library.File, app string, connections []delivery.Connection,
 ) string {

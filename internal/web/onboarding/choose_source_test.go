@@ -46,7 +46,8 @@ func TestChooseSource(t *testing.T) {
 		t.Errorf("search: %s", found.Text())
 	}
 	p = found.Click("service-16")
-	if !p.Has("allow") || !strings.Contains(p.Text(), "Add the data of Sample Spotify to your library. It is invented and about nobody.") {
+	if !p.Has("allow") ||
+		!strings.Contains(p.Text(), "Add the data of Sample Spotify to your library. It is invented and about nobody.") {
 		t.Fatalf("consent: %s", p.Text())
 	}
 	if other := p.Click("provider-other"); other.Title() != "Where is your data now?" {
@@ -170,8 +171,8 @@ func TestSearchKindOfSource(t *testing.T) {
 	app := w.Register("Music", readsServices)
 	b := w.NewPerson(webtest.Anna)
 	for search, found := range map[string]bool{
-		"&lng=nl&q=huisarts": true, "&lng=nl&q=huisarts+voorbeeld": true, "&lng=en&q=gp": true, "&lng=en&q=huisarts": false,
-		"&lng=nl&q=huisarts+bank": false, "&lng=nl&q=tandarts": false,
+		"&lng=nl&q=huisarts": true, "&lng=nl&q=huisarts+voorbeeld": true, "&lng=en&q=gp": true,
+		"&lng=en&q=huisarts": false, "&lng=nl&q=huisarts+bank": false, "&lng=nl&q=tandarts": false,
 	} {
 		p := b.Get(strings.Replace(pullURL(app, withSamples), "&lng=en", "", 1) + search)
 		if p.Has("service-900101") != found || p.Has("service-900103") {

@@ -204,7 +204,8 @@ func TestReauthorizeSample(t *testing.T) {
 	}
 	for range 2 { // asked once more, it still asks for the same
 		one := newest()
-		if one.State != fetch.Partial || one.Problem == nil || !one.Problem.Reauthorize || one.Problem.StatusCode != 511 {
+		if one.State != fetch.Partial || one.Problem == nil || !one.Problem.Reauthorize ||
+			one.Problem.StatusCode != 511 {
 			t.Errorf("fetch %+v", one)
 		}
 		if authorized() {

@@ -224,7 +224,8 @@ func TestConsentListsOtherGrants(t *testing.T) {
 	app := w.Register("Demo Clinic")
 	b := w.NewPerson(webtest.Anna)
 	b.Get(app.AuthorizeURL(webtest.WebCallback)).Click("allow").Callback()
-	b.Get(app.Another(webtest.Reads(library.Scope{Raw: true})).AuthorizeURL(webtest.WebCallback)).Click("allow").Callback()
+	reads := app.Another(webtest.Reads(library.Scope{Raw: true}))
+	b.Get(reads.AuthorizeURL(webtest.WebCallback)).Click("allow").Callback()
 	p := b.Get(app.Another(webtest.DeletesLibrary).AuthorizeURL(webtest.WebCallback) + "&lng=en")
 	if !strings.Contains(p.Text(), "You already allow Demo Clinic:") {
 		t.Fatalf("page: %s", p.Text())

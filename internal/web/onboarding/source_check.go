@@ -32,8 +32,8 @@ func (p *Pages) checkSource(flow *requestFlow) error {
 	case mayConnect && p.catalogue.Offers(q.service, q.push, sources):
 		return nil
 	case mayConnect && p.catalogue.Offers(q.service, q.push, withoutSet):
-		return ui.PageUnknownSampleSet.Wrap(errors.New("address names a sampleDataSet that the source does not have, or " +
-			"no source: permission-access/sample/datasets lists those of a source")).For(flow.request)
+		return ui.PageUnknownSampleSet.Wrap(errors.New("address names a sampleDataSet that the source does not have, " +
+			"or no source: permission-access/sample/datasets lists those of a source")).For(flow.request)
 	}
 	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)
 }

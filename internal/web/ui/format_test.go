@@ -48,7 +48,8 @@ func formatter(t *ui.Texts) ui.Formatter {
 func TestInitials(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"Demo Clinic": "DC", "sint Lucas Hospital": "SL", "Spotify (sample data)": "SS", "“Élan” 2": "É2", "– (": "", "": "",
+		"Demo Clinic": "DC", "sint Lucas Hospital": "SL", "Spotify (sample data)": "SS", "“Élan” 2": "É2", "– (": "",
+		"": "",
 	} {
 		if got := ui.Initials(name); got != want {
 			t.Errorf("initials of %q are %q, want %q", name, got, want)
