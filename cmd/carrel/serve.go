@@ -38,6 +38,7 @@ type serveCmd struct {
 	MaxFileSize         byteSize      `help:"Largest file that may be pushed, with a unit, such as 500MB; 0 for no limit." default:"0" env:"CARREL_MAX_FILE_SIZE"`
 	StorageQuota        byteSize      `help:"Most bytes in the storage of an app for a person; 0 for no limit." default:"1GB" env:"CARREL_STORAGE_QUOTA"`
 	StorageQuotaFiles   int64         `help:"Most files in the storage of an app for a person; 0 for no limit." default:"10000" env:"CARREL_STORAGE_QUOTA_FILES"`
+	SealEach            bool          `help:"Seal the key of each file by itself. By default small files that are pushed into a library within a minute share a secret in memory, which is faster." env:"CARREL_SEAL_EACH"`
 	CloudTokensOnce     bool          `name:"storage-tokens-once" help:"Refuse a token of the file storage that was used before; clients that repeat a failed call with the same token then fail." env:"CARREL_STORAGE_TOKENS_ONCE"`
 	Legacy              bool          `help:"Serve clients of earlier generations: the Node SDK 5 to 8 and the Android SDK 4, and all of the Node SDK 9 and 10. Whoever has the key of a session that one of them has started can then read with it." env:"CARREL_LEGACY"`
 	LibraryQuota        byteSize      `help:"Most bytes in one library, with a unit, such as 10GB; 0 for no limit." default:"10GB" env:"CARREL_LIBRARY_QUOTA"`
@@ -96,9 +97,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		PublicURL: public, AllowHTTP: c.AllowHTTP, Database: c.database(), Blobs: c.blobs(),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
 		AccessTokenLifetime: c.AccessTokenLifetime, GrantLifetime: c.GrantLifetime, DeleteWait: c.DeleteWait,
-		MaxFileSize:     int64(c.MaxFileSize),
-		StorageQuota:    library.Quota{Bytes: int64(c.StorageQuota), Files: c.StorageQuotaFiles},
-		CloudTokensOnce: c.CloudTokensOnce, Legacy: c.Legacy,
+		MaxFileSize:  int64(c.MaxFileSize),
+		StorageQuota: library.Quota{Bytes: int64(c.StorageQuota), Files: c.StorageQuotaFiles},
+		SealEach:     c.SealEach, CloudTokensOnce: c.CloudTokensOnce, Legacy: c.Legacy,
 		NoNewLibraries: c.Closed, BehindProxy: c.BehindProxy, Log: log,
 		MaxConnections: c.MaxConnections, MaxConnectionsPerAddress: c.MaxPerAddress,
 		Catalogue: c.Catalogue, SampleDataDelay: c.SampleDataDelay,

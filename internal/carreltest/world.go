@@ -127,7 +127,7 @@ func New(t testing.TB, options ...Option) *World {
 		w.Store,
 		w.Store,
 		now,
-		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.Quotas, Log: c.Log},
+		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.Quotas, SealEach: c.SealEach, Log: c.Log},
 	)
 	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
 	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")

@@ -173,6 +173,15 @@ func TestTheft(t *testing.T) {
 		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values",
 			len(s.files), len(s.seals), len(s.boxes), len(s.values))
 	}
+	inEpoch := 0
+	for _, f := range s.files {
+		if f.format == 5 {
+			inEpoch++
+		}
+	}
+	if inEpoch != 2 || len(s.epochs) != 2 {
+		t.Errorf("%d files in %d epochs, want those of two people", inEpoch, len(s.epochs))
+	}
 	t.Run("nothing lies there in the clear", s.scanFindsNothing)
 	t.Run("the scan finds what lies there in the clear", s.scanFindsWhatIsThere)
 	t.Run("the keyring opens the signing key and nothing else", s.keyringOpensSigningKey)

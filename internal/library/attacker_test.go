@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/hpke"
 	"crypto/sha256"
 	"database/sql"
@@ -35,6 +36,7 @@ type attacker struct {
 	values  []value           // each column of each row
 	seals   []lockedThing     // whatever is sealed to a public key
 	files   map[string]sealed // by file id
+	epochs  []lockedThing     // what file keys derive from, by its own id
 	boxes   map[string][]byte // of passwords and codes, by library
 	keyring []byte            // the keyring's text
 }
@@ -55,6 +57,7 @@ type sealed struct {
 	format   int
 	metadata [32]byte // the hash of what is stored in the clear about it
 	bytes    []byte
+	key      []byte // contents.sealed_key
 }
 
 // steal copies the folder and reads all of the copy.
@@ -75,7 +78,7 @@ func steal(t testing.TB, folder, keyring string) *attacker {
 			if len(paths) != 1 {
 				t.Fatalf("blobs of file %s: %v", id, paths)
 			}
-			a.files[id] = sealed{4, f.metadata, must(os.ReadFile(paths[0]))(t)}
+			a.files[id] = sealed{4, f.metadata, must(os.ReadFile(paths[0]))(t), nil}
 		}
 	}
 	return a
@@ -110,8 +113,11 @@ func (a *attacker) readDatabase() {
 			switch name {
 			case "contents":
 				a.files[string(row["file_id"])] = sealed{
-					int(row["format"][0] - '0'), metadata[string(row["file_id"])], row["data"],
+					int(row["format"][0] - '0'), metadata[string(row["file_id"])], row["data"], row["sealed_key"],
 				}
+			case "epochs":
+				a.epochs = append(a.epochs, lockedThing{string(row["id"]),
+					fmt.Sprintf("carrel epoch %x %s", row["id"], row["library_id"]), row["encapsulation"]})
 			case "locks":
 				a.boxes[string(row["library_id"])+" "+string(row["kind"])] = row["box"]
 			}
@@ -243,6 +249,7 @@ func (a *attacker) try(values []value) (contents map[string][]byte, loot []value
 		for _, seed := range seeds(v.bytes) {
 			if fresh(seed) {
 				maps.Copy(contents, a.openFiles(seed[:]))
+				a.foundEpoch("", seed[:], found)
 				a.openSeals(must(kem(a.t).NewPrivateKey(seed[:]))(a.t), found)
 			}
 		}
@@ -256,9 +263,29 @@ func (a *attacker) try(values []value) (contents map[string][]byte, loot []value
 }
 
 func (a *attacker) openSeals(key hpke.PrivateKey, found func(string, []byte)) {
+	for _, e := range a.epochs {
+		if r, err := hpke.NewRecipient(e.bytes, key, kdf(a.t), gcm(a.t), []byte(e.purpose)); err == nil {
+			a.foundEpoch(e.from, must(r.Export("carrel epoch secret", 32))(a.t), found)
+		}
+	}
 	for _, s := range a.seals {
 		if b, err := hpke.Open(key, kdf(a.t), gcm(a.t), []byte(s.purpose), s.bytes); err == nil {
 			found(s.from, b)
+		}
+	}
+}
+
+// foundEpoch derives the keys of the files of an epoch from what may be its secret, and finds those that open one. An
+// encapsulation opens with any key, and yields a secret that is worth nothing.
+func (a *attacker) foundEpoch(id string, secret []byte, found func(string, []byte)) {
+	for file, f := range a.files {
+		if f.format != 5 || string(f.key[:16]) != id && id != "" {
+			continue
+		}
+		info := fmt.Sprintf("carrel bound file key %s %x", file, f.metadata)
+		key := must(hkdf.Key(sha256.New, secret, f.key[16:], info, 32))(a.t)
+		if len(a.openFiles(key)) > 0 {
+			found("epochs.encapsulation", key)
 		}
 	}
 }
@@ -269,7 +296,7 @@ func (a *attacker) openFiles(key []byte) map[string][]byte {
 	block := must(aes.NewCipher(key))(a.t)
 	aead := must(cipher.NewGCM(block))(a.t)
 	for id, f := range a.files {
-		if f.format == 3 {
+		if f.format == 3 || f.format == 5 {
 			if b, err := aead.Open(nil, make([]byte, 12), f.bytes, f.metadata[:]); err == nil {
 				opened[id] = b
 			}

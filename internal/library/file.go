@@ -29,11 +29,18 @@ const (
 	// FormatStream is a stream of AES-256-GCM packages (DARE 2.0) in a blob. Its key is bound to
 	// the metadata.
 	FormatStream ContentFormat = 4
+	// FormatInlineEpoch is like FormatInline, with a key that derives from an epoch: see [Epoch].
+	FormatInlineEpoch ContentFormat = 5
 )
+
+// isBound reports whether the content is bound to the metadata.
+func (c ContentFormat) isBound() bool {
+	return c == FormatInline || c == FormatStream || c == FormatInlineEpoch
+}
 
 // binding returns what the key and the content of a file of the format are bound to.
 func (c ContentFormat) binding(f File) seal.FileBinding {
-	if c == FormatInline || c == FormatStream {
+	if c.isBound() {
 		return seal.BoundToMetadata(string(f.ID), f.metadataHash())
 	}
 	return seal.BoundToID(string(f.ID))
@@ -105,9 +112,9 @@ func (f File) Name() string {
 // Content is a file's content as it is stored.
 type Content struct {
 	Format ContentFormat
-	// Key is the file's key, sealed to the library.
+	// Key is the file's key, sealed to the library; or the id of an epoch and a salt, of FormatInlineEpoch.
 	Key seal.Sealed
-	// Inline is the sealed content of FormatInline.
+	// Inline is the sealed content that is not in a blob.
 	Inline []byte
 }
 
@@ -129,6 +136,8 @@ type FileStore interface {
 	// ErrNotFound for a file of another library.
 	GetFile(ctx context.Context, library ID, id wire.FileName) (File, error)
 	GetContent(ctx context.Context, library ID, id wire.FileName) (Content, error)
+	// GetEncapsulation returns that of an epoch of the library.
+	GetEncapsulation(ctx context.Context, library ID, id seal.EpochID) ([]byte, error)
 	// ListFiles returns up to limit files of a list, after the cursor. Their Metadata is not decoded, which
 	// takes longer than to read them: see [File.Decoded]. The time that it takes depends on the limit, and neither on
 	// how many files the library has nor on who pushed them.
@@ -154,6 +163,8 @@ type NewFile struct {
 	Token seal.Hash
 	Nonce *Nonce
 	Event Event
+	// Epoch is the one that the file is sealed in, which may be there already; nil for none.
+	Epoch *Epoch
 	// Quota is that of the library.
 	Quota Quota
 }
@@ -185,6 +196,8 @@ type FileConfig struct {
 	MaxSize int64
 	// Quotas bound what is stored.
 	Quotas QuotaConfig
+	// SealEach seals the key of each file by itself, and opens no epochs.
+	SealEach bool
 	// Space is asked before content is stored, and while it is; nil for disks that are never full.
 	Space FreeSpace
 	// Log gets a line when a quota refuses pushes; nil discards it.
@@ -209,6 +222,7 @@ type Files struct {
 	config   FileConfig
 	buffers  sync.Pool
 	quotas   *quotaKeeper
+	epochs   *epochs // nil if each file is sealed by itself
 
 	searchBounds searchBounds
 }
@@ -223,7 +237,7 @@ func NewFiles(
 	now func() time.Time,
 	config FileConfig,
 ) *Files {
-	return &Files{
+	f := &Files{
 		store:    store,
 		blobs:    blobs,
 		clients:  clients,
@@ -236,6 +250,10 @@ func NewFiles(
 
 		searchBounds: defaultSearchBounds,
 	}
+	if !config.SealEach {
+		f.epochs = &epochs{now: now}
+	}
+	return f
 }
 
 // walk calls visit with each file of a list, from the cursor on. Their Metadata is not decoded.

@@ -65,13 +65,12 @@ func (f *Files) receiveSmall(ctx context.Context, from sender, file File, conten
 		return File{}, err
 	}
 	defer func() { room.end(err == nil, file.Size) }()
-	key := seal.NewFileKey()
-	sealed, err := key.SealContent(FormatInline.binding(file), content)
+	sealed, epoch, err := f.epochs.sealSmall(from.owner(), file, content)
 	if err != nil {
-		return File{}, err
+		return File{}, fmt.Errorf("seal file: %w", err)
 	}
-	ciphertext := sha256.Sum256(sealed)
-	return f.add(ctx, from, file, key, Content{Format: FormatInline, Inline: sealed}, ciphertext[:])
+	ciphertext := sha256.Sum256(sealed.Inline)
+	return f.add(ctx, from, NewFile{File: file, Content: sealed, Epoch: epoch}, ciphertext[:])
 }
 
 // receiveLarge stores the content first, and then the row that makes it visible. It uses the nonce of a push
@@ -116,7 +115,11 @@ func (f *Files) receiveLarge(
 		return File{}, fmt.Errorf("store content: %w", err)
 	}
 	file.Size = counted.size
-	added, err := f.add(ctx, from, file, key, Content{Format: FormatStream}, ciphertext.Sum(nil))
+	stream := Content{Format: FormatStream}
+	var added File
+	if stream.Key, err = key.SealTo(from.owner().PublicKey, stream.Format.binding(file)); err == nil {
+		added, err = f.add(ctx, from, NewFile{File: file, Content: stream}, ciphertext.Sum(nil))
+	}
 	if err != nil && !errors.Is(err, ErrOutcomeUnknown) { // then the row may be there
 		// If this fails, Sweeping.SweepBlobs deletes the content later.
 		_ = f.blobs.Delete(context.WithoutCancel(ctx), blobKey(file.Library, file.ID))
@@ -124,27 +127,16 @@ func (f *Files) receiveLarge(
 	return added, err
 }
 
-// add seals the file's key to the library and adds the file. The argument ciphertext is the
-// SHA-256 of the sealed content.
-func (f *Files) add(
-	ctx context.Context,
-	from sender,
-	file File,
-	key seal.FileKey,
-	content Content,
-	ciphertext []byte,
-) (File, error) {
+// add adds a file that is sealed. The argument ciphertext is the SHA-256 of the sealed content.
+func (f *Files) add(ctx context.Context, from sender, added NewFile, ciphertext []byte) (File, error) {
+	file := added.File
 	hash := file.metadataHash()
-	var err error
-	if content.Key, err = key.SealTo(from.owner().PublicKey, content.Format.binding(file)); err != nil {
-		return File{}, fmt.Errorf("seal key of file: %w", err)
-	}
 	event := from.event()
 	event.Library, event.At = file.Library, file.CreatedAt
 	event.Details.File, event.Details.FileName = file.ID, file.Name()
 	event.Details.Ciphertext, event.Details.Metadata = hex.EncodeToString(ciphertext), hex.EncodeToString(hash[:])
-	err = from.add(ctx, NewFile{File: file, Content: content, Quota: f.config.Quotas.Library, Event: event})
-	if err != nil {
+	added.Quota, added.Event = f.config.Quotas.Library, event
+	if err := from.add(ctx, added); err != nil {
 		return File{}, err
 	}
 	return file, nil

@@ -177,12 +177,20 @@ func (f *Files) open(
 		}
 	}
 	binding := content.Format.binding(file)
-	key, err := private.OpenFileKey(binding, content.Key)
-	if err != nil {
+	var key seal.FileKey
+	if content.Format == FormatInlineEpoch {
+		key, err = f.openEpoch(ctx, private, file, content)
+	} else {
+		key, err = private.OpenFileKey(binding, content.Key)
+	}
+	if errors.Is(err, seal.ErrCannotOpen) {
 		return nil, integrity.tamperedFile(ctx, file, "its key does not open with what is stored about it")
 	}
+	if err != nil {
+		return nil, fmt.Errorf("open key of file %s: %w", file.ID, err)
+	}
 	switch content.Format {
-	case FormatInline, FormatInlineByID:
+	case FormatInline, FormatInlineByID, FormatInlineEpoch:
 		plain, err := key.OpenContent(binding, content.Inline)
 		if err != nil {
 			return nil, integrity.tamperedFile(ctx, file, "its content does not open")

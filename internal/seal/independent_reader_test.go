@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -67,7 +68,34 @@ func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
 	if len(sealed) < 1088+32+16 {
 		return nil, errors.New("too short for a seal")
 	}
-	ctPQ, ctT, ciphertext := sealed[:1088], sealed[1088:1120], sealed[1120:]
+	expand, err := k.schedule(info, sealed[:1120])
+	if err != nil {
+		return nil, err
+	}
+	return openGCM(expand("key", 32), expand("base_nonce", 12), sealed[1120:], nil)
+}
+
+// epochKey derives the key of a file from its epoch: HPKE base mode, an exported secret, and HKDF.
+func (k hybridKey) epochKey(library, info string, encapsulation, key []byte) ([]byte, error) {
+	expand, err := k.schedule("carrel epoch "+hex.EncodeToString(key[:16])+" "+library, encapsulation)
+	if err != nil {
+		return nil, err
+	}
+	exporter := expand("exp", 32)
+	secret, err := hkdf.Expand(sha256.New, exporter, "\x00\x20HPKE-v1"+suite+"sec"+"carrel epoch secret", 32)
+	if err != nil {
+		return nil, err
+	}
+	return hkdf.Key(sha256.New, secret, key[16:], info, 32)
+}
+
+const suite = "HPKE\x64\x7a\x00\x01\x00\x02"
+
+// schedule runs HPKE's key schedule. It returns its LabeledExpand.
+func (k hybridKey) schedule(info string, encapsulation []byte) (
+	expand func(label string, length int) []byte, err error,
+) {
+	ctPQ, ctT := encapsulation[:1088], encapsulation[1088:]
 	ssPQ, err := k.pq.Decapsulate(ctPQ)
 	if err != nil {
 		return nil, err
@@ -82,7 +110,6 @@ func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
 	}
 	shared := sha3.Sum256(bytes.Join([][]byte{ssPQ, ssT, ctT, k.t.PublicKey().Bytes(), []byte(`\.//^\`)}, nil))
 
-	suite := "HPKE\x64\x7a\x00\x01\x00\x02"
 	extract := func(salt []byte, label string, ikm []byte) []byte {
 		out, _ := hkdf.Extract(sha256.New, append([]byte("HPKE-v1"+suite+label), ikm...), salt)
 		return out
@@ -90,12 +117,11 @@ func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
 	context := append([]byte{0}, extract(nil, "psk_id_hash", nil)...)
 	context = append(context, extract(nil, "info_hash", []byte(info))...)
 	secret := extract(shared[:], "secret", nil)
-	expand := func(label string, length int) []byte {
-		out, _ := hkdf.Expand(sha256.New, secret, string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context),
-			length)
+	return func(label string, length int) []byte {
+		out, _ := hkdf.Expand(sha256.New, secret,
+			string([]byte{0, byte(length)})+"HPKE-v1"+suite+label+string(context), length)
 		return out
-	}
-	return openGCM(expand("key", 32), expand("base_nonce", 12), ciphertext, nil)
+	}, nil
 }
 
 func openGCM(key, nonce, ciphertext, data []byte) ([]byte, error) {
@@ -236,6 +262,15 @@ func TestIndependentReader(t *testing.T) {
 			}
 		}
 	})
+	t.Run("in an epoch", func(t *testing.T) {
+		e := readEpochVector(t)
+		hash := e.hash(e.Library)
+		key := must[[]byte](t)(library.epochKey(e.Library, "carrel bound file key "+e.File+" "+
+			hex.EncodeToString(hash[:]), e.Encapsulation, e.Key))
+		if got, err := openGCM(key, make([]byte, 12), e.Sealed, hash[:]); err != nil || string(got) != e.Content {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 	t.Run("bound to a library", func(t *testing.T) {
 		b := bound.Secret
 		if mac := macByTheBook(t, []byte(b.Text), "carrel secret mac", "carrel library of a secret", bound.Library,
@@ -288,6 +323,18 @@ func TestTodaysWriting(t *testing.T) {
 	small := must[[]byte](t)(file.SealContent(seal.BoundToID("f"), []byte("content")))
 	if got, err := openGCM(key, make([]byte, 12), small, []byte("f")); err != nil || string(got) != "content" {
 		t.Errorf("small content: %q, %v", got, err)
+	}
+	id, salt, bound := seal.NewEpochID(), someBytes(16), seal.BoundToMetadata("f", [32]byte{1})
+	epoch, encapsulation, err := library.PublicKey().NewEpoch("library", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inEpoch := must[[]byte](t)(must[seal.FileKey](t)(epoch.FileKey(bound, salt)).SealContent(bound, []byte("content")))
+	epochKey := must[[]byte](t)(opened.epochKey("library", fmt.Sprintf("carrel bound file key f %x", [32]byte{1}),
+		encapsulation, append(id[:], salt...)))
+	got, err := openGCM(epochKey, make([]byte, 12), inEpoch, append([]byte{1}, make([]byte, 31)...))
+	if err != nil || string(got) != "content" {
+		t.Errorf("content in an epoch: %q, %v", got, err)
 	}
 	kept := parseKeyring(t, masterKey(3)).Seal("p", []byte("text"))
 	if got, err := openKeyringBox(masterKey(3), "p", kept); err != nil || string(got) != "text" {

@@ -95,6 +95,23 @@ func readBoundVectors(t testing.TB) (v boundVectors) {
 	return v
 }
 
+// epochVector is testdata/epoch.json: a small file that is sealed in an epoch of the library of vectors.json. It never
+// changes either. Its key is the epoch's id and a salt.
+type epochVector struct {
+	Library       string `json:"library"`
+	Encapsulation []byte `json:"encapsulation"`
+	fileVector
+}
+
+func readEpochVector(t testing.TB) (v epochVector) {
+	t.Helper()
+	text := must[[]byte](t)(os.ReadFile(filepath.Join("testdata", "epoch.json")))
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // binding returns what the file's key is bound to.
 func (f fileVector) binding(t testing.TB) seal.FileBinding {
 	t.Helper()

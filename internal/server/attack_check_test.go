@@ -102,6 +102,7 @@ func TestAttackFoundByCheck(t *testing.T) {
 				swap(v, "files", "id", "metadata")
 			}, []string{"what is stored about it", "what is stored about it"}, false},
 			"the contents of two files swapped": {func(v *victim) {
+				swap(v, "contents", "file_id", "format")
 				swap(v, "contents", "file_id", "sealed_key")
 				swap(v, "contents", "file_id", "data")
 			}, []string{"not the one that arrived", "not the one that arrived"}, false},

@@ -322,8 +322,26 @@ func TestAttackSwappedFiles(t *testing.T) {
 		writer := person.Allows(app.Contract(library.Write))
 		read := app.Contract(library.Read)
 		reader := once(read, person.Allows(read, writer.Token()))
-		for what, size := range map[string]int{"small": 1000, "large": 2 * library.InlineLimit} {
-			january, february := k.pushesTwo(writer, size)
+		for _, tt := range []struct {
+			what string
+			size int
+		}{{"small", 1000}, {"more small", 1000}, {"large", 2 * library.InlineLimit}} { // the second ones in an epoch
+			what := tt.what
+			january, february := k.pushesTwo(writer, tt.size)
+			formats := map[string]int{}
+			for _, id := range []string{january, february} {
+				var format int
+				k.reads(&format, `SELECT format FROM contents WHERE file_id = $1`, id)
+				formats[id] = format
+			}
+			olderFormat := func() {
+				k.changes(`UPDATE contents SET format = CASE WHEN data IS NULL THEN 2 ELSE 1 END`)
+			}
+			newerFormat := func() {
+				for id, format := range formats {
+					k.changes(`UPDATE contents SET format = $1 WHERE file_id = $2`, format, id)
+				}
+			}
 			swap := func(table, id, column string) {
 				t.Helper()
 				var one, other any
@@ -332,7 +350,6 @@ func TestAttackSwappedFiles(t *testing.T) {
 				k.changes(`UPDATE `+table+` SET `+column+` = $1 WHERE `+id+` = $2`, other, january)
 				k.changes(`UPDATE `+table+` SET `+column+` = $1 WHERE `+id+` = $2`, one, february)
 			}
-			older := map[string]string{"small": "1", "large": "2"}[what]
 			for name, attack := range map[string]struct{ do, undo func() }{
 				"metadata swapped": {
 					func() { swap("files", "id", "metadata") },
@@ -345,17 +362,14 @@ func TestAttackSwappedFiles(t *testing.T) {
 				"metadata swapped, and an older format": {
 					func() {
 						swap("files", "id", "metadata")
-						k.changes(`UPDATE contents SET format = format - 2 WHERE format > 2`)
+						olderFormat()
 					},
 					func() {
 						swap("files", "id", "metadata")
-						k.changes(`UPDATE contents SET format = format + 2 WHERE format < 3`)
+						newerFormat()
 					},
 				},
-				"an older format": {
-					func() { k.changes(`UPDATE contents SET format = ` + older + ` WHERE format = ` + older + ` + 2`) },
-					func() { k.changes(`UPDATE contents SET format = format + 2 WHERE format < 3`) },
-				},
+				"an older format": {olderFormat, newerFormat},
 				"another name": {
 					func() { k.changes(`UPDATE files SET metadata = REPLACE(metadata, '.txt', '.pdf')`) },
 					func() { k.changes(`UPDATE files SET metadata = REPLACE(metadata, '.pdf', '.txt')`) },

@@ -310,7 +310,8 @@ func TestSealedColumnsAreKnown(t *testing.T) {
 		"libraries.public_key", "locks.box", "logins.hash", "logins.seal", "logins.pending_code",
 		"events.previous", "events.hash", "links.hash", "links.state", "links.session_hash", "codes.hash", "codes.seal",
 		"tokens.hash", "tokens.seal", "tokens.code_hash", "deleted_tokens.hash", "sessions.hash", "sessions.public_key",
-		"sessions.seal", "contents.sealed_key", "contents.data", "trips.hash", "trips.link_hash",
+		"sessions.seal", "contents.sealed_key", "contents.data", "epochs.id", "epochs.encapsulation",
+		"trips.hash", "trips.link_hash",
 		"storage_files.sha256", "storage_contents.data", // which the application has encrypted
 	}
 	w := carreltest.New(t)

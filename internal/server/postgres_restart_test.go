@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,13 @@ type passedConn struct {
 	mute      atomic.Bool // its next answer is lost
 }
 
+// boundCommit is in the message with which pgx runs the commit of a batch, which is a prepared statement: its name, and
+// that it has no parameters.
+var boundCommit = func() []byte {
+	digest := sha256.Sum256([]byte("COMMIT"))
+	return fmt.Appendf(nil, "stmtcache_%x\x00\x00\x00", digest[:24])
+}()
+
 // Write passes what the server sends on to the database.
 func (c *passedConn) Write(p []byte) (int, error) {
 	c.relay.mu.Lock()
@@ -49,7 +57,7 @@ func (c *passedConn) Write(p []byte) (int, error) {
 	c.relay.mu.Unlock()
 	if cut != nil && !cut.done.Load() {
 		c.concerned = c.concerned || bytes.Contains(p, []byte(cut.text))
-		if c.concerned && bytes.Contains(p, []byte("commit\x00")) {
+		if c.concerned && (bytes.Contains(p, []byte("commit\x00")) || bytes.Contains(p, boundCommit)) {
 			cut.done.Store(true)
 			if !cut.reaches {
 				_ = c.in.Close()

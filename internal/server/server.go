@@ -62,6 +62,8 @@ type Config struct {
 	MaxFileSize int64
 	// StorageQuota bounds the storage of an application for a person; zero for no limit.
 	StorageQuota library.Quota
+	// SealEach seals each small file by itself: see [library.Epoch].
+	SealEach bool
 	// CloudTokensOnce refuses a token of the file storage that was used before.
 	CloudTokensOnce bool
 	// Legacy serves clients of earlier generations: see docs/operating.md.
@@ -227,7 +229,8 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	space := newSpaceMonitor(s.folders(), c.FreeSpaceReserve, c.Log)
 	s.space, c.Deliveries.Space = space, space
 	s.Files = library.NewFiles(db, disk, s.Clients, db, db, c.Now,
-		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.quotas(), Space: space, Log: c.Log})
+		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.quotas(), Space: space, SealEach: c.SealEach,
+			Log: c.Log})
 	s.Activity = library.NewActivity(db, integrity, signer, c.PublicURL+api.KeySetPath)
 	s.Connections = delivery.NewConnections(
 		db,

@@ -53,7 +53,8 @@ func (db *DB) GetStoredFile(ctx context.Context, id library.ID, name wire.FileNa
 	}
 	// Metadata that does not parse has another hash than what arrived.
 	f := toListedFile(row.File).Decoded()
-	return library.StoredFile{File: f, Format: library.ContentFormat(row.Format), Inline: row.Data}, nil
+	return library.StoredFile{File: f, Format: library.ContentFormat(row.Format), Key: row.SealedKey,
+		Inline: row.Data}, nil
 }
 
 // ListFileIDs implements [library.CheckStore].

@@ -86,9 +86,11 @@ func fillLibrary(t *testing.T, db *store.DB, now time.Time) (id library.ID, word
 		t.Fatal(err)
 	}
 	client := librarytest.ClientOf(g)
+	inEpoch := librarytest.NewFile(g, now)
+	inEpoch.Epoch = &library.Epoch{ID: seal.NewEpochID(), Library: g.Library, Encapsulation: []byte{1}, CreatedAt: now}
 	access := library.Token{Hash: seal.NewSecret().Hash(), Use: library.UseAccess, Grant: g.ID}
 	for _, err := range []error{
-		db.AddFile(ctx, librarytest.NewFile(g, now)),
+		db.AddFile(ctx, inEpoch),
 		db.AddToken(ctx, access),
 		db.AddSession(ctx, library.Session{Hash: seal.NewSecret().Hash(), Client: client, Grant: g.ID}),
 		db.AddAccountHandle(ctx, library.AccountHandle{ID: "r", Client: client, Account: account[0].ID}),

@@ -14,8 +14,8 @@ import (
 
 // AddFile implements [library.FileStore].
 func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
-	file, content := rowsOf(added)
-	alone := addFile(file, content, added.Quota, func(ctx context.Context, q *query.Queries) error {
+	file, content, epoch := rowsOf(added)
+	alone := addFile(file, content, epoch, added.Quota, func(ctx context.Context, q *query.Queries) error {
 		return db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event)
 	})
 	const doing = "add file"
@@ -24,12 +24,13 @@ func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
 	}
 	return wrap(doing, db.pushes.add(ctx, &push{
 		nonce: added.Nonce, grant: added.Grant, token: added.Token, event: added.Event,
-		file: file, content: content, quota: added.Quota, alone: alone,
+		file: file, content: content, epoch: epoch, quota: added.Quota, alone: alone,
 	}))
 }
 
-// rowsOf returns the rows of a new file. Since every push needs them, they are made before its transaction.
-func rowsOf(added library.NewFile) (query.AddFileParams, query.AddContentParams) {
+// rowsOf returns the rows of a new file, and of its epoch, which is nil if there is none. Since every push needs them,
+// they are made before its transaction.
+func rowsOf(added library.NewFile) (query.AddFileParams, query.AddContentParams, *query.AddEpochParams) {
 	file := query.AddFileParams{
 		ID:            added.File.ID,
 		LibraryID:     added.File.Library,
@@ -45,12 +46,20 @@ func rowsOf(added library.NewFile) (query.AddFileParams, query.AddContentParams)
 		SealedKey: added.Content.Key,
 		Data:      added.Content.Inline,
 	}
-	return file, content
+	if added.Epoch == nil {
+		return file, content, nil
+	}
+	return file, content, &query.AddEpochParams{
+		LibraryID:     added.Epoch.Library,
+		ID:            added.Epoch.ID[:],
+		Encapsulation: added.Epoch.Encapsulation,
+		CreatedAt:     toMillis(added.Epoch.CreatedAt),
+	}
 }
 
 // addFile returns an op that adds a file, unless allow returns an error: that locks the library and adds the event.
 func addFile(
-	file query.AddFileParams, content query.AddContentParams, quota library.Quota,
+	file query.AddFileParams, content query.AddContentParams, epoch *query.AddEpochParams, quota library.Quota,
 	allow func(ctx context.Context, q *query.Queries) error,
 ) op {
 	usage := query.AddUsageParams{
@@ -66,6 +75,11 @@ func addFile(
 		if err := addUsage(ctx, q, usage, quota); err != nil {
 			return err
 		}
+		if epoch != nil {
+			if err := q.AddEpoch(ctx, *epoch); err != nil {
+				return err
+			}
+		}
 		if err := q.AddFile(ctx, file); err != nil {
 			return err
 		}
@@ -75,8 +89,8 @@ func addFile(
 
 // AddImported implements [library.FileStore].
 func (db *DB) AddImported(ctx context.Context, added library.NewFile, by library.LoginID) error {
-	file, content := rowsOf(added)
-	return db.add(ctx, "add file of the person", addFile(file, content, added.Quota, func(
+	file, content, epoch := rowsOf(added)
+	return db.add(ctx, "add file of the person", addFile(file, content, epoch, added.Quota, func(
 		ctx context.Context, q *query.Queries,
 	) error {
 		if err := lockOpenLibrary(ctx, q, added.File.Library); err != nil {
@@ -155,6 +169,12 @@ func (db *DB) GetContent(ctx context.Context, id library.ID, name wire.FileName)
 		return library.Content{}, wrap("get content", err)
 	}
 	return library.Content{Format: row.Format, Key: row.SealedKey, Inline: row.Data}, nil
+}
+
+// GetEncapsulation implements [library.FileStore].
+func (db *DB) GetEncapsulation(ctx context.Context, id library.ID, epoch seal.EpochID) ([]byte, error) {
+	encapsulation, err := db.reader.GetEncapsulation(ctx, id, epoch[:])
+	return encapsulation, wrap("get epoch", err)
 }
 
 // ListFiles implements [library.FileStore].

@@ -149,6 +149,7 @@ func (db *DB) DeleteLibrary(ctx context.Context, id library.ID, forgetAt time.Ti
 			q.DeleteAuthRequestsOfConnectionsOfLibrary,
 			q.DeleteSessionsOfLibrary,
 			q.DeleteAccountHandlesOfLibrary,
+			q.DeleteEpochsOfLibrary,
 			q.DeleteContentsOfLibrary,
 			q.DeleteFilesOfLibrary,
 			q.DeleteCollectedOfLibrary,

@@ -66,6 +66,8 @@ const (
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])`
 	insertContents = `INSERT INTO contents (file_id, format, sealed_key, data)
 		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[])`
+	insertEpochs = `INSERT INTO epochs (library_id, id, encapsulation, created_at)
+		SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[]) ON CONFLICT DO NOTHING`
 	setChains = `UPDATE chains SET events = n.events, hash = n.hash, mac = n.mac
 		FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[]) AS n (library_id, events, hash, mac)
 		WHERE chains.library_id = n.library_id`
@@ -300,6 +302,29 @@ func (c *pushBatch) queueFiles(b *pgx.Batch) {
 		sizes[i], times[i] = int64(f.Size), int64(f.CreatedAt)
 		formats[i], keys[i], data[i] = int64(content.Format), content.SealedKey, content.Data
 	}
+	c.queueEpochs(b)
 	b.Queue(insertFiles, texts[0], texts[1], texts[2], texts[3], texts[4], sizes, times)
 	b.Queue(insertContents, texts[0], formats, keys, data)
+}
+
+// queueEpochs adds the epochs that the files are sealed in, which are there already but for the first file.
+func (c *pushBatch) queueEpochs(b *pgx.Batch) {
+	rows := map[string]*query.AddEpochParams{}
+	for _, j := range c.jobs {
+		if e := j.work.epoch; e != nil {
+			rows[string(e.LibraryID)+string(e.ID)] = e
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	var libraries []string
+	var ids, encapsulations [][]byte
+	var times []int64
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
+		e := rows[key]
+		libraries, times = append(libraries, string(e.LibraryID)), append(times, int64(e.CreatedAt))
+		ids, encapsulations = append(ids, e.ID), append(encapsulations, e.Encapsulation)
+	}
+	b.Queue(insertEpochs, libraries, ids, encapsulations, times)
 }

@@ -35,6 +35,7 @@ type push struct {
 	event   library.Event
 	file    query.AddFileParams
 	content query.AddContentParams
+	epoch   *query.AddEpochParams // nil for none
 	quota   library.Quota
 	alone   op // adds it by itself
 }

@@ -101,6 +101,39 @@ func TestFiles(t *testing.T, open func(t *testing.T) Store) {
 		Must(t, f.UseNonce(Ctx, *foreign.Nonce)) // was not used up
 		Same(t, "number of events", len(f.Events(p.ID)), 3)
 	})
+	t.Run("keeps epochs", func(t *testing.T) {
+		f := NewFixture(t, open)
+		p, other := f.AnyPerson(), f.AnyPerson()
+		g, _, _ := f.Approve(p, f.AnyClient(library.Write))
+		epoch := library.Epoch{
+			ID: seal.NewEpochID(), Library: p.ID, Encapsulation: []byte("first \x00"), CreatedAt: Now,
+		}
+		again := epoch
+		again.Encapsulation = []byte("another")
+		Race(20, func(i int) error {
+			a := newFile(g, Now)
+			a.Epoch = &epoch
+			return f.AddFile(Ctx, a)
+		})
+		a := newFile(g, Now)
+		a.Epoch = &again
+		Must(t, f.AddFile(Ctx, a))
+		Same(t, "number of files", Value(f.CountFiles(Ctx, p.ID))(t), 21)
+		Same(t, "encapsulation", Value(f.GetEncapsulation(Ctx, p.ID, epoch.ID))(t), epoch.Encapsulation)
+		_, err := f.GetEncapsulation(Ctx, other.ID, epoch.ID)
+		WantErr(t, "of another library", err, library.ErrNotFound)
+		_, err = f.GetEncapsulation(Ctx, p.ID, seal.NewEpochID())
+		WantErr(t, "another epoch", err, library.ErrNotFound)
+		refused := newFile(g, Later(time.Hour))
+		refused.Nonce = a.Nonce
+		refused.Epoch = &library.Epoch{ID: seal.NewEpochID(), Library: p.ID, Encapsulation: []byte{1}, CreatedAt: Now}
+		WantErr(t, "replayed", f.AddFile(Ctx, refused), library.ErrReplayed)
+		_, err = f.GetEncapsulation(Ctx, p.ID, refused.Epoch.ID)
+		WantErr(t, "of a push that was refused", err, library.ErrNotFound)
+		Must(t, f.DeleteLibrary(Ctx, p.ID, Now))
+		_, err = f.GetEncapsulation(Ctx, p.ID, epoch.ID)
+		WantErr(t, "of a deleted library", err, library.ErrNotFound)
+	})
 	t.Run("takes one of many with the same nonce", func(t *testing.T) {
 		f := NewFixture(t, open)
 		p := f.AnyPerson()

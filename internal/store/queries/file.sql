@@ -65,3 +65,13 @@ SELECT
 
 -- name: HasFile :one
 SELECT EXISTS (SELECT 1 FROM files WHERE id = $1 AND library_id = $2);
+
+-- Each file that is sealed in an epoch brings it.
+-- name: AddEpoch :exec
+INSERT INTO epochs (library_id, id, encapsulation, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING;
+
+-- name: GetEncapsulation :one
+SELECT encapsulation FROM epochs WHERE library_id = $1 AND id = $2;
+
+-- name: DeleteEpochsOfLibrary :exec
+DELETE FROM epochs WHERE library_id = $1;

@@ -79,7 +79,7 @@ SELECT id FROM libraries WHERE id > $1 ORDER BY id LIMIT $2;
 
 -- The file of an arrival with its content, for a check. A row that is missing is not an error.
 -- name: GetStoredFile :one
-SELECT sqlc.embed(files), CAST(COALESCE(contents.format, 0) AS BIGINT) AS format, contents.data
+SELECT sqlc.embed(files), CAST(COALESCE(contents.format, 0) AS BIGINT) AS format, contents.sealed_key, contents.data
 FROM files LEFT JOIN contents ON contents.file_id = files.id
 WHERE files.id = $1 AND files.library_id = $2;
 

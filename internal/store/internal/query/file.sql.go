@@ -33,6 +33,28 @@ func (q *Queries) AddContent(ctx context.Context, arg AddContentParams) error {
 	return err
 }
 
+const addEpoch = `-- name: AddEpoch :exec
+INSERT INTO epochs (library_id, id, encapsulation, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+`
+
+type AddEpochParams struct {
+	LibraryID     library.ID
+	ID            []byte
+	Encapsulation []byte
+	CreatedAt     Number
+}
+
+// Each file that is sealed in an epoch brings it.
+func (q *Queries) AddEpoch(ctx context.Context, arg AddEpochParams) error {
+	_, err := q.db.ExecContext(ctx, addEpoch,
+		arg.LibraryID,
+		arg.ID,
+		arg.Encapsulation,
+		arg.CreatedAt,
+	)
+	return err
+}
+
 const addFile = `-- name: AddFile :exec
 INSERT INTO files (id, library_id, application_id, contract_id, metadata, size, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -81,6 +103,15 @@ func (q *Queries) DeleteContentsOfLibrary(ctx context.Context, libraryID library
 	return err
 }
 
+const deleteEpochsOfLibrary = `-- name: DeleteEpochsOfLibrary :exec
+DELETE FROM epochs WHERE library_id = $1
+`
+
+func (q *Queries) DeleteEpochsOfLibrary(ctx context.Context, libraryID library.ID) error {
+	_, err := q.db.ExecContext(ctx, deleteEpochsOfLibrary, libraryID)
+	return err
+}
+
 const deleteFilesOfLibrary = `-- name: DeleteFilesOfLibrary :exec
 DELETE FROM files WHERE library_id = $1
 `
@@ -105,6 +136,17 @@ func (q *Queries) GetContent(ctx context.Context, iD wire.FileName, libraryID li
 		&i.Data,
 	)
 	return i, err
+}
+
+const getEncapsulation = `-- name: GetEncapsulation :one
+SELECT encapsulation FROM epochs WHERE library_id = $1 AND id = $2
+`
+
+func (q *Queries) GetEncapsulation(ctx context.Context, libraryID library.ID, iD []byte) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, getEncapsulation, libraryID, iD)
+	var encapsulation []byte
+	err := row.Scan(&encapsulation)
+	return encapsulation, err
 }
 
 const getFile = `-- name: GetFile :one

@@ -286,15 +286,16 @@ func (q *Queries) GetNewestEventCheckpoint(ctx context.Context, libraryID librar
 }
 
 const getStoredFile = `-- name: GetStoredFile :one
-SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, CAST(COALESCE(contents.format, 0) AS BIGINT) AS format, contents.data
+SELECT files.id, files.library_id, files.application_id, files.contract_id, files.metadata, files.size, files.created_at, CAST(COALESCE(contents.format, 0) AS BIGINT) AS format, contents.sealed_key, contents.data
 FROM files LEFT JOIN contents ON contents.file_id = files.id
 WHERE files.id = $1 AND files.library_id = $2
 `
 
 type GetStoredFileRow struct {
-	File   File
-	Format Number
-	Data   []byte
+	File      File
+	Format    Number
+	SealedKey []byte
+	Data      []byte
 }
 
 // The file of an arrival with its content, for a check. A row that is missing is not an error.
@@ -310,6 +311,7 @@ func (q *Queries) GetStoredFile(ctx context.Context, iD wire.FileName, libraryID
 		&i.File.Size,
 		&i.File.CreatedAt,
 		&i.Format,
+		&i.SealedKey,
 		&i.Data,
 	)
 	return i, err
