@@ -46,8 +46,8 @@ func TestChooseSource(t *testing.T) {
 		t.Errorf("search: %s", found.Text())
 	}
 	p = found.Click("service-16")
-	if !p.Has("allow") ||
-		!strings.Contains(p.Text(), "Add the data of Sample Spotify to your library. It is invented and about nobody.") {
+	if said := "Add the data of Sample Spotify to your library. It is invented and about nobody."; !p.Has("allow") ||
+		!strings.Contains(p.Text(), said) {
 		t.Fatalf("consent: %s", p.Text())
 	}
 	if other := p.Click("provider-other"); other.Title() != "Where is your data now?" {
