@@ -108,7 +108,8 @@ type ContractScope struct {
 	Mapped bool
 	// ServiceGroups bound these by the type of their objects. The default is all.
 	ServiceGroups []ServiceGroupScope
-	// TimeRanges bound these by time. The default is all.
+	// TimeRanges bound these by time, as they do in [Scope]: by whole files, and files without times always count. The
+	// default is all.
 	TimeRanges []TimeRange
 }
 

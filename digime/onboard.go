@@ -41,7 +41,8 @@ type OnboardOptions struct {
 }
 
 // OnboardService starts to let the person connect one more source. When they return, there is no code to exchange: the
-// token stays valid. ParseCallback of the [Authorization] says whether they have connected it.
+// token stays valid. ParseCallback of the [Authorization] says whether they have connected it, and the AccountReference
+// of the [Callback] which account of [User.ListAccounts] it is, if the server says so: Carrel does.
 func (u *User) OnboardService(ctx context.Context, o OnboardOptions) (Authorization, error) {
 	query, err := pageQuery(AuthorizeOptions{
 		RedirectURL: o.RedirectURL, SourceType: o.SourceType, SourceID: o.SourceID, SourcesScope: o.SourcesScope,

@@ -22,7 +22,9 @@ type SessionOptions struct {
 
 // Scope restricts what a session reads. The zero value does not.
 type Scope struct {
-	// TimeRanges select mapped data by time.
+	// TimeRanges select mapped files by time: those that reach into one of the ranges, each as a whole. A file can hold
+	// about a month of objects, so some of these may be from before or after. Files without times, such as a list of
+	// allergies, are always selected.
 	TimeRanges []TimeRange
 	// ServiceGroups select mapped data by the type of its objects.
 	ServiceGroups []ServiceGroupScope
@@ -30,7 +32,7 @@ type Scope struct {
 	Criteria []Criterion
 }
 
-// TimeRange is a span of time: From, To or both, or Last.
+// TimeRange is a span of time: From, To or both, which are included, or Last.
 type TimeRange struct {
 	// From is the start, in whole seconds.
 	From time.Time

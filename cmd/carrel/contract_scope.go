@@ -19,7 +19,7 @@ import (
 // scopeFlags bound what a contract reads from the services that people connect.
 type scopeFlags struct {
 	Services      []string `help:"Read only these data of services: GROUP, GROUP/SERVICE or GROUP/SERVICE/OBJECT, by their ids; repeat for more. \"all\" takes the bound away." placeholder:"IDS" sep:"none"`
-	Period        []string `help:"Read only data of services of this time: FROM..TO, FROM.. or ..TO, as in 2024-01-31, or the last 12h, 3d, 2w, 6m or 1y; repeat for more. \"all\" takes the bound away." placeholder:"TIME" sep:"none"`
+	Period        []string `help:"Read only files of services that reach into this time: FROM..TO, FROM.. or ..TO, as in 2024-01-31, or the last 12h, 3d, 2w, 6m or 1y; repeat for more. \"all\" takes the bound away." placeholder:"TIME" sep:"none"`
 	CollectedOnly *bool    `help:"Read only data of services, and nothing that applications have pushed." negatable:""`
 	Catalogue     string   `help:"JSON file of the server's catalogue, to warn of ids in --services that it does not have. Default: the built-in one." env:"CARREL_CATALOGUE" type:"path"`
 }

@@ -168,7 +168,7 @@ type ContractScope struct {
 	Raw    bool `json:"raw"`
 	Own    bool `json:"own,omitempty"`
 	Mapped bool `json:"mapped"`
-	// ServiceGroups and TimeRanges bound what sessions read of mapped files; empty for no bound.
+	// ServiceGroups and TimeRanges bound which mapped files sessions read; empty for no bound.
 	ServiceGroups []ServiceGroup `json:"serviceGroups,omitempty"`
 	TimeRanges    []TimeRange    `json:"timeRanges,omitempty"`
 }

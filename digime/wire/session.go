@@ -22,7 +22,7 @@ type Limits struct {
 	} `json:"duration"`
 }
 
-// Scope restricts a session. TimeRanges and ServiceGroups select mapped data. Criteria select pushed files: a file is
+// Scope restricts a session. TimeRanges and ServiceGroups select mapped files. Criteria select pushed files: a file is
 // read if it matches at least one of them.
 type Scope struct {
 	TimeRanges    []TimeRange    `json:"timeRanges,omitempty"`

@@ -158,8 +158,10 @@ func TestContractScopeBoundsFiles(t *testing.T) {
 			}}}},
 			digime.Scope{ServiceGroups: []digime.ServiceGroupScope{{ID: 5}}}, []string{"followedartist"}, 0,
 		},
-		"another group": {
-			library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{{ID: 1}}}, digime.Scope{}, nil, 0,
+		"another group beside it": {
+			library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{{ID: 1}, {ID: 5,
+				ServiceTypes: []wire.ServiceType{{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 403}}}}}}},
+			digime.Scope{}, []string{"playlist"}, 0,
 		},
 		"a period": {
 			library.Scope{Mapped: true, TimeRanges: []wire.TimeRange{{Last: "2w"}}}, digime.Scope{},

@@ -148,16 +148,16 @@ func (c *Catalogue) SampleSource(id int, q delivery.SampleQuery) (delivery.Sourc
 }
 
 // Offers reports whether a person can connect a source for the purpose, to send to it or to collect from
-// it, and with the sample data set if one is named. Without a source it reports whether that is so of
-// any. What is collected must come from a source of the scope. It is false for a source of a list that is
-// not available now.
-func (c *Catalogue) Offers(source int, push bool, sample string, scope library.SourcesScope) bool {
+// it, and with the sample data set if the query names one. Without a source it reports whether that is so of
+// any. What is collected must come from a source that the query includes. It is false for a source of a list
+// that is not available now.
+func (c *Catalogue) Offers(source int, push bool, q delivery.SampleQuery) bool {
 	offers := func(s *Source) bool {
-		if push && !s.Push || !push && (!s.Pull || !s.Matches(scope.DataTypes, scope.OrganizationType)) {
+		if push && !s.Push || !push && (!s.Pull || !s.inScope(q)) {
 			return false
 		}
-		if sample != "" {
-			_, has := sampledata.Find(s.SampleData, sample)
+		if q.Set != "" {
+			_, has := sampledata.Find(s.SampleData, q.Set)
 			return has && s.HasSampleData()
 		}
 		return s.Connectable() || s.HasSampleData()

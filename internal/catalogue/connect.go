@@ -6,6 +6,7 @@ import (
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/sampledata"
 )
 
@@ -16,6 +17,9 @@ type ConnectQuery struct {
 	Push bool
 	// Text is what the person typed; empty selects everything.
 	Text string
+	// Kinds are the words for types of organisation that the page shows. A word of Text may also be the beginning of
+	// one of the words for the source's type.
+	Kinds map[string]string
 	// DataTypes and OrganizationType, if not empty, select the sources of that type
 	// with at least one of the data types.
 	DataTypes        []string
@@ -42,7 +46,10 @@ func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, 
 		p = textPattern{{word: "\x00"}} // no name has a text without letters and digits
 	}
 	x := c.currentIndex()
-	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool { return q.Selects(&e.Source) })
+	p, isOfKinds := q.kindPattern(p)
+	page, total := x.page(max(q.Offset, 0), q.Limit, false, p, func(e *entry) bool {
+		return isOfKinds(e) && q.Selects(&e.Source)
+	})
 	if total == 0 && x.listErr != nil {
 		return nil, 0, x.listErr
 	}
@@ -50,6 +57,33 @@ func (c *Catalogue) ListConnectable(q ConnectQuery) (found []Source, total int, 
 		found = append(found, e.Source)
 	}
 	return found, total, nil
+}
+
+// kindPattern takes the words from a pattern that may say of which kind a source is. It returns the others, and whether
+// an entry has each of those words in its text or in the words for its kind.
+func (q ConnectQuery) kindPattern(p textPattern) (others textPattern, matches func(*entry) bool) {
+	kinds := make(map[string]string, len(q.Kinds))
+	for kind, words := range q.Kinds {
+		kinds[kind] = string(appendWords(nil, words))
+	}
+	var ofKinds textPattern
+	for _, w := range p {
+		isKind := false
+		for _, words := range kinds {
+			isKind = isKind || strings.Contains(words, w.word)
+		}
+		if isKind {
+			ofKinds = append(ofKinds, w)
+		} else {
+			others = append(others, w)
+		}
+	}
+	return others, func(e *entry) bool {
+		return !slices.ContainsFunc(ofKinds, func(w patternWord) bool {
+			one := textPattern{w}
+			return !one.matches(e.text) && !one.matches(kinds[e.OrganizationType])
+		})
+	}
 }
 
 // Selects reports whether the query selects a source, whatever its text is.
@@ -70,7 +104,21 @@ func (s *Source) sampleSet(q delivery.SampleQuery) (set string, ok bool) {
 		set = "default"
 	}
 	_, has := sampledata.Find(s.SampleData, set)
-	return set, has && s.Pull && s.HasSampleData() && s.Matches(q.Scope.DataTypes, q.Scope.OrganizationType)
+	return set, has && s.Pull && s.HasSampleData() && s.inScope(q)
+}
+
+// inScope reports whether a query includes the source, and something that it has.
+func (s *Source) inScope(q delivery.SampleQuery) bool {
+	return s.Matches(q.Scope.DataTypes, q.Scope.OrganizationType) &&
+		library.CoversService(q.Services, s.Service.Category.ID, s.Service.ID, s.objectTypes())
+}
+
+// objectTypes are the ids of the types of the objects in the source's sample data; nil if it has none.
+func (s *Source) objectTypes() (ids []int) {
+	for _, t := range sampledata.ObjectTypes(s.SampleData) {
+		ids = append(ids, t.ID)
+	}
+	return ids
 }
 
 // choosable reports whether a person can choose the source by a query.

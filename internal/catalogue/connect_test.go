@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
@@ -59,6 +60,15 @@ func TestListSamples(t *testing.T) {
 			"publishedStatus": "blocked"}
 	]}`)
 	gp := library.SourcesScope{OrganizationType: "general-practitioner", DataTypes: []string{"gp-data"}}
+	// The bank, as its whole group; of Spotify one type of several; of the social network none that it has.
+	services := []wire.ServiceGroup{
+		{ID: 5, ServiceTypes: []wire.ServiceType{{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 403}}}}},
+		{ID: 3},
+		{ID: 1, ServiceTypes: []wire.ServiceType{
+			{ID: 900004, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 403}}},
+		}},
+		{ID: 4, ServiceTypes: []wire.ServiceType{{ID: 19}}},
+	}
 	all := []int{900104, 900103, 900101, 900102, 16}
 	for _, tt := range []struct {
 		name string
@@ -71,6 +81,9 @@ func TestListSamples(t *testing.T) {
 		{"a set", shipped, delivery.SampleQuery{Set: "partial", OnlySamples: true}, all},
 		{"an unknown set", shipped, delivery.SampleQuery{Set: "none", OnlySamples: true}, nil},
 		{"a scope", shipped, delivery.SampleQuery{OnlySamples: true, Scope: gp}, []int{900101}},
+		{"a contract's services", shipped, delivery.SampleQuery{OnlySamples: true, Services: services},
+			[]int{900103, 16}},
+		{"a set of a contract's services", beside, delivery.SampleQuery{Set: "test", Services: services[:1]}, nil},
 		{"data of its own", beside, delivery.SampleQuery{OnlySamples: true}, nil},
 		{"a set beside data of its own", beside, delivery.SampleQuery{Set: "test"}, []int{910001}},
 	} {

@@ -14,6 +14,8 @@ import (
 type index struct {
 	entries []entry
 	byID    map[int]int
+	// byTitle has the sources with a translated name.
+	byTitle map[string]int
 	// text is the text of all entries, with a line break after each.
 	text string
 	// ends has the end of each entry in text, after the line break.
@@ -118,10 +120,14 @@ func (x *index) layOut(sorted []*entry) {
 	var b strings.Builder
 	b.Grow(size)
 	x.entries, x.ends, x.byID = make([]entry, len(sorted)), make([]int, len(sorted)), make(map[int]int, len(sorted))
+	x.byTitle = map[string]int{}
 	for i, e := range sorted {
 		b.WriteString(e.text)
 		b.WriteByte('\n')
 		x.entries[i], x.ends[i], x.byID[e.ID] = *e, b.Len(), i
+		if _, has := x.byTitle[e.Title]; !has && len(e.Names) > 0 {
+			x.byTitle[e.Title] = i
+		}
 	}
 	x.text = b.String()
 	begin := 0

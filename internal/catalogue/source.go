@@ -102,6 +102,20 @@ func (s *Source) TitleIn(language string) string {
 	return s.Title
 }
 
+// SourceName returns the title of a source in a language, and without an id that of a source which has the title. It is
+// empty if there is no such source.
+func (c *Catalogue) SourceName(id int, title, language string) string {
+	x := c.currentIndex()
+	i, ok := x.byID[id]
+	if id == 0 {
+		i, ok = x.byTitle[title]
+	}
+	if !ok {
+		return ""
+	}
+	return x.entries[i].TitleIn(language)
+}
+
 // Matches reports whether the source has one of the data types and is an organisation
 // of the type. Empty arguments match every source.
 func (s *Source) Matches(dataTypes []string, organizationType string) bool {

@@ -46,7 +46,11 @@ func TestSampleDataSets(t *testing.T) {
 	t.Parallel()
 	c := parse(t, operatorFile)
 	// The sets that are listed are those that exist, and those that can be connected.
-	all, none := library.SourcesScope{}, library.SourcesScope{OrganizationType: "ambulance"}
+	ambulance := library.SourcesScope{OrganizationType: "ambulance"}
+	offers := func(source int, set string, scope library.SourcesScope) bool {
+		return c.Offers(source, false, delivery.SampleQuery{Set: set, Scope: scope})
+	}
+	all := library.SourcesScope{}
 	sets, err := c.SampleDataSets(900206)
 	if want := sampledata.Sets("medical"); err != nil || len(sets) != len(want) {
 		t.Errorf("%v, want %d, %v", sets, len(want), err)
@@ -54,8 +58,8 @@ func TestSampleDataSets(t *testing.T) {
 	for id, listed := range sets {
 		set, ok := sampledata.Find("medical", id)
 		if !ok || listed.Name != set.Name.EN || listed.Description != set.Description.EN ||
-			!c.Offers(900206, false, id, all) || c.Offers(900201, false, id, all) ||
-			c.Offers(900206, false, id+"x", all) || c.Offers(900206, false, id, none) {
+			!offers(900206, id, all) || offers(900201, id, all) || offers(900206, id+"x", all) ||
+			offers(900206, id, ambulance) {
 			t.Errorf("set %s: %+v", id, listed)
 		}
 	}

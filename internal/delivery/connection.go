@@ -91,6 +91,11 @@ type ConnectionStore interface {
 	// ListUngranted lists up to limit accounts that are not pending and have no grant that is in force
 	// at now.
 	ListUngranted(ctx context.Context, now time.Time, limit int) ([]Connection, error)
+	// Reauthorize gives the account the Source, Access, AccessUntil, Correlation and UpdatedAt of c, clears EndedAt,
+	// increments AccessVersion and adds the event, as Connect does for an account to connect again. It returns ErrUsed
+	// if the version is another than that of c, and ErrNotFound if the account is gone, or pending, or of another
+	// library, or if that is shut or deleted.
+	Reauthorize(ctx context.Context, c Connection, e library.Event) error
 	// Disconnect removes the account, ends its waiting deliveries as expired for the given reason,
 	// without events of their own, and adds the event. A delivery that is being posted goes on to
 	// its end. It returns ErrNotFound for an account of another library or application; an empty

@@ -27,9 +27,10 @@ type ConnectionQuery struct {
 	AccountHandle string
 }
 
-// SampleQuery is what the address asks for of sources that can be connected with sample data.
-func (q ConnectionQuery) SampleQuery() SampleQuery {
-	return SampleQuery{Set: q.Sample, OnlySamples: q.OnlySamples, Scope: q.Scope}
+// SampleQuery selects the sources that a person can connect with sample data for a request, under its contract.
+func (q ConnectionQuery) SampleQuery(r *library.PendingRequest) SampleQuery {
+	return SampleQuery{Set: q.Sample, OnlySamples: q.OnlySamples, Scope: q.Scope,
+		Services: r.Client.Contract.Scope.ServiceGroups}
 }
 
 // ConnectionStep is what remains to be connected before a request can be answered.
@@ -41,8 +42,8 @@ type ConnectionStep struct {
 	Required bool
 	// Target is what to connect; zero if the person has yet to choose a provider.
 	Target Target
-	// Provider is the name of the target's provider.
-	Provider string
+	// Source is the target's source.
+	Source Source
 	// Unavailable says that the chosen source cannot be connected now.
 	Unavailable bool
 	// Sample says that the source is connected with sample data, for which the person goes nowhere.
@@ -97,7 +98,7 @@ func (c *Connections) ConnectionStep(
 // source to collect from. Where there is none at all, it does not.
 func (c *Connections) AsksForSource(r *library.PendingRequest, q ConnectionQuery) (bool, error) {
 	if samples, ok := c.samplesFor(r, q); ok {
-		return samples.HasSampleSources(q.SampleQuery())
+		return samples.HasSampleSources(q.SampleQuery(r))
 	}
 	if !q.Push || r.Client.Contract.Access != library.Write {
 		return false, nil
@@ -124,7 +125,8 @@ func (c *Connections) reconnectStep(
 	if err != nil {
 		return ConnectionStep{}, err
 	}
-	return ConnectionStep{Required: true, Target: Target{Account: connection.ID}, Provider: connection.Source.Name}, nil
+	return ConnectionStep{Required: true, Target: Target{Account: connection.ID}, Source: connection.Source,
+		Sample: connection.Source.IsPull()}, nil
 }
 
 func (c *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) (ConnectionStep, error) {
@@ -141,7 +143,7 @@ func (c *Connections) connectStep(r *library.PendingRequest, q ConnectionQuery) 
 	case err != nil:
 		return ConnectionStep{}, err
 	}
-	return ConnectionStep{Required: true, Target: Target{Source: q.Source}, Provider: source.Name}, nil
+	return ConnectionStep{Required: true, Target: Target{Source: q.Source}, Source: source}, nil
 }
 
 // connectedFor returns the account that the person has connected for a request; nil if there

@@ -50,6 +50,9 @@ type SampleQuery struct {
 	OnlySamples bool
 	// Scope narrows the sources.
 	Scope library.SourcesScope
+	// Services narrows the sources to those that have something that a contract with these bounds may read; empty
+	// means all.
+	Services []wire.ServiceGroup
 }
 
 // FindSample returns the source that a request asks to be connected with sample data. It returns ErrNotFound if the
@@ -59,7 +62,7 @@ func (c *Connections) FindSample(r *library.PendingRequest, q ConnectionQuery) (
 	if !ok || q.Source == 0 {
 		return Source{}, fmt.Errorf("the request asks for no sample data: %w", library.ErrNotFound)
 	}
-	source, err := samples.SampleSource(q.Source, q.SampleQuery())
+	source, err := samples.SampleSource(q.Source, q.SampleQuery(r))
 	if err != nil {
 		return Source{}, fmt.Errorf("find sample data: %w", err)
 	}
@@ -86,7 +89,7 @@ func (c *Connections) pullStep(r *library.PendingRequest, q ConnectionQuery) (Co
 		return ConnectionStep{}, nil // it is connected with the person's yes
 	case err == nil:
 		target := Target{Source: q.Source}
-		return ConnectionStep{Required: true, Sample: true, Target: target, Provider: source.Name}, nil
+		return ConnectionStep{Required: true, Sample: true, Target: target, Source: source}, nil
 	case !errors.Is(err, library.ErrNotFound) && !errors.Is(err, ErrListUnavailable):
 		return ConnectionStep{}, err
 	}
@@ -97,10 +100,35 @@ func (c *Connections) pullStep(r *library.PendingRequest, q ConnectionQuery) (Co
 }
 
 // ConnectSample connects an account with sample data for a request, and returns it. It is pending until the person
-// has answered the request. There are no tokens; what is sealed in their place binds the account to its owner. If the
-// same was connected for the request before, it returns that account. It returns ErrUsed if the request was answered.
+// has answered the request. If the same was connected for the request before, it returns that account. It returns
+// ErrUsed if the request was answered.
 func (c *Connections) ConnectSample(
 	ctx context.Context, s *library.SignedIn, r *library.PendingRequest, source Source,
+) (Connection, error) {
+	return c.connectSample(ctx, s, r, source, "")
+}
+
+// ReconnectSample connects an account with sample data again for a request. It returns ErrNotFound for an account that
+// is not the person's at the application, or is at a provider.
+func (c *Connections) ReconnectSample(
+	ctx context.Context, s *library.SignedIn, r *library.PendingRequest, id wire.AccountID,
+) (Connection, error) {
+	connection, err := c.getAtApplication(ctx, s.Library.ID, r.Client.Application.ID, id)
+	if err != nil {
+		return Connection{}, err
+	}
+	if !connection.Source.IsPull() {
+		return Connection{}, fmt.Errorf("account %s has no sample data: %w", id, library.ErrNotFound)
+	}
+	source := connection.Source
+	source.SampleReauthorized = true
+	return c.connectSample(ctx, s, r, source, id)
+}
+
+// connectSample connects an account with sample data, or the account again that is named. There are no tokens; what is
+// sealed in their place binds the account to its owner.
+func (c *Connections) connectSample(
+	ctx context.Context, s *library.SignedIn, r *library.PendingRequest, source Source, again wire.AccountID,
 ) (Connection, error) {
 	if err := r.CheckPerson(s); err != nil {
 		return Connection{}, err
@@ -121,7 +149,7 @@ func (c *Connections) ConnectSample(
 	event := library.Event{Library: s.Library.ID, At: now, Kind: library.EventConnected,
 		Details: r.Client.EventDetails()}
 	event.Details.Provider = source.Name
-	connected, err := c.store.Connect(ctx, r.Hash, "", connection, event)
+	connected, err := c.store.Connect(ctx, r.Hash, again, connection, event)
 	if errors.Is(err, library.ErrNotFound) { // since the request was found
 		return Connection{}, fmt.Errorf("connect account: %w: %w", library.ErrUsed, err)
 	}
@@ -129,6 +157,54 @@ func (c *Connections) ConnectSample(
 		return Connection{}, fmt.Errorf("connect account: %w", c.recordTampering(ctx, err, s.Library.ID))
 	}
 	return connected, nil
+}
+
+// Reconnect connects an account with sample data again that its source has ended, without a request of an application.
+// It returns ErrNotFound for somebody else's account, and for one at a provider, for which the person has to go there.
+// To an account that has not ended it does nothing.
+func (c *Connections) Reconnect(ctx context.Context, s *library.SignedIn, id wire.AccountID) error {
+	connection, err := c.Get(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	if !connection.Source.IsPull() {
+		return fmt.Errorf("account %s has no sample data: %w", id, library.ErrNotFound)
+	}
+	if !connection.NeedsReconnect(c.now()) {
+		return nil
+	}
+	before, err := c.boxes.openAccess(connection)
+	if err != nil {
+		return c.recordTampering(ctx, err, s.Library.ID)
+	}
+	connection.Source.SampleReauthorized = true
+	connection.Correlation, connection.UpdatedAt, connection.AccessUntil = newCorrelation(), c.now(), time.Time{}
+	connection.Access, err = c.boxes.sealAccess(connection, before.Owner.Contract, ProviderTokens{},
+		connection.Correlation)
+	if err != nil {
+		return err
+	}
+	err = c.store.Reauthorize(ctx, connection, library.Event{Library: s.Library.ID, At: c.now(),
+		Kind: library.EventConnected, Details: library.EventDetails{Application: connection.Application,
+			Account: connection.ID, Provider: connection.Source.Name}})
+	if err != nil && !errors.Is(err, library.ErrUsed) { // the button was pressed twice
+		return fmt.Errorf("connect account again: %w", err)
+	}
+	return nil
+}
+
+// EndPull records that the source of an account that is fetched from asks the person to connect it again. It does
+// nothing if the person has done that meanwhile.
+func (c *Connections) EndPull(ctx context.Context, connection Connection) error {
+	stored, err := c.boxes.openAccess(connection)
+	if err != nil {
+		return c.recordTampering(ctx, err, connection.Library)
+	}
+	err = c.endAccess(ctx, connection, stored.Owner.Contract)
+	if errors.Is(err, ErrReconnect) || errors.Is(err, library.ErrUsed) {
+		return nil
+	}
+	return err
 }
 
 // ListPull lists the accounts at an application that are fetched from.

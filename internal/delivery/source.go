@@ -20,6 +20,8 @@ type Source struct {
 	// SampleData and SampleSet name the invented data that an account with it is fetched from.
 	SampleData string `json:"sampleData,omitempty"`
 	SampleSet  string `json:"sampleSet,omitempty"`
+	// SampleReauthorized says that the person has connected the account again after its source had asked for that.
+	SampleReauthorized bool `json:"sampleReauthorized,omitempty"`
 
 	ServiceID        int    `json:"serviceId"`
 	ServiceName      string `json:"serviceName"`

@@ -124,6 +124,11 @@ func problemUnavailable() *Problem {
 		Message: "The source could not be reached to the end"}}
 }
 
+func problemReauthorize() *Problem {
+	return &Problem{wire.AccountError{Code: "ServiceAuthorizationError", StatusCode: 511,
+		Message: "Service authorization required", Reauthorize: true}}
+}
+
 func problemQuota(of library.QuotaKind) *Problem {
 	return &Problem{wire.AccountError{Code: "QuotaReached", StatusCode: 507,
 		Message: "The quota of the " + string(of) + " leaves no room for more files"}}

@@ -163,9 +163,22 @@ func (f *Fetcher) run(ctx context.Context, one Fetch) {
 		}
 		ctx = last
 	}
+	if err := f.endAccess(ctx, connection, err); err != nil {
+		f.log.Error("account not ended", "account", string(one.Account), "error", err)
+	}
 	if err := f.record(ctx, one, connection.Source.Name, grant, err); err != nil {
 		f.log.Error("fetch not recorded", "account", string(one.Account), "error", err)
 	}
+}
+
+// endAccess ends the access to an account if its source asks the person to connect it again, which is why an attempt
+// has ended.
+func (f *Fetcher) endAccess(ctx context.Context, connection delivery.Connection, attempt error) error {
+	var problem *Problem
+	if !errors.As(attempt, &problem) || !problem.Reauthorize || connection.NeedsReconnect(f.now()) {
+		return nil
+	}
+	return f.connections.EndPull(ctx, connection)
 }
 
 // watch extends the lease, and cancels the work when the fetch may not go on.
@@ -212,6 +225,9 @@ func (f *Fetcher) verify(ctx context.Context, one Fetch) (c delivery.Connection,
 func (f *Fetcher) attempt(
 	ctx context.Context, one *Fetch, connection delivery.Connection, grant library.CollectGrant,
 ) error {
+	if connection.NeedsReconnect(f.now()) {
+		return problemReauthorize()
+	}
 	tooLarge := false
 	err := f.sources.Fetch(ctx, connection, one.Position, func(item Item) error {
 		if err := ctx.Err(); err != nil {

@@ -38,7 +38,14 @@ func (c *Consents) Answered(ctx context.Context, s *SignedIn, r *PendingRequest)
 	case "": // answered before answers were stored
 		return Answered{}, nil
 	case Completed:
-		a.Callback = r.completedURL()
+		var reference AccountReference
+		if a.Own && s != nil {
+			var err error
+			if reference, err = c.connectedReference(ctx, s, r); err != nil {
+				return Answered{}, err
+			}
+		}
+		a.Callback = r.completedURL(reference)
 	case Revoked:
 		a.Callback = r.revokedURL()
 	case Allowed:
@@ -77,13 +84,12 @@ func (c *Consents) answeredYes(ctx context.Context, s *SignedIn, r *PendingReque
 	if err != nil {
 		return fmt.Errorf("get account of the person: %w", err)
 	}
-	reference := account.Reference
-	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
-	switch {
-	case err == nil:
-		reference = connection.Reference
-	case !errors.Is(err, ErrNotFound):
-		return fmt.Errorf("get account of request: %w", err)
+	reference, err := c.connectedReference(ctx, s, r)
+	if err != nil {
+		return err
+	}
+	if reference == "" {
+		reference = account.Reference
 	}
 	postbox, err := c.postboxOf(ctx, s, r)
 	if err != nil {

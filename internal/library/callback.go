@@ -73,9 +73,14 @@ func (r *PendingRequest) RedirectURIs() []string {
 	return []string{r.RedirectURI, r.returnURI}
 }
 
-// completedURL returns where to send the browser after a request that asks for no consent.
-func (r *PendingRequest) completedURL() string {
-	return r.callbackURL(r.otherURI(), url.Values{"success": {"true"}})
+// completedURL returns where to send the browser after a request that asks for no consent. The reference is that of the
+// account that was connected; empty if none was.
+func (r *PendingRequest) completedURL(reference AccountReference) string {
+	q := url.Values{"success": {"true"}}
+	if reference != "" {
+		q.Set("accountReference", string(reference))
+	}
+	return r.callbackURL(r.otherURI(), q)
 }
 
 // revokedURL returns where to send the browser after a yes to a RevokeRequest.

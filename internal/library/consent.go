@@ -322,11 +322,27 @@ func (c *Consents) Complete(ctx context.Context, s *SignedIn, r *PendingRequest)
 	if err != nil {
 		return "", err
 	}
+	reference, err := c.connectedReference(ctx, s, r)
+	if err != nil {
+		return "", err
+	}
 	answer := Answer{Outcome: Completed, By: s.Login.ID}
 	if err := c.store.CloseAuthRequest(ctx, r.Hash, c.now(), answer, grant, forSession); err != nil {
 		return "", fmt.Errorf("close request: %w", c.integrity.RecordTampering(ctx, err))
 	}
-	return r.completedURL(), nil
+	return r.completedURL(reference), nil
+}
+
+// connectedReference is the reference of the account at a provider, or with what is collected, that was connected for a
+// request; empty if there is none, or none any more.
+func (c *Consents) connectedReference(
+	ctx context.Context, s *SignedIn, r *PendingRequest,
+) (AccountReference, error) {
+	connection, err := c.store.GetRequestConnection(ctx, r.Hash, s.Library.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("get account of request: %w", err)
+	}
+	return connection.Reference, nil
 }
 
 // SessionOptions returns what the session of a request asks for; nothing if it has none any more.

@@ -84,18 +84,25 @@ func (f File) Decoded() File {
 	return f
 }
 
+// shown returns a text as the person sees it, without characters that are not printable.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if isNotShown(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func isNotShown(r rune) bool { return !unicode.IsPrint(r) }
+
 // Name returns what the person sees as the file's name: its first reference, without characters
 // that are not printable; empty if there is none.
 func (f File) Name() string {
 	if len(f.Metadata.Reference) == 0 {
 		return ""
 	}
-	name := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, f.Metadata.Reference[0])
+	name := shown(f.Metadata.Reference[0])
 	if runes := []rune(name); len(runes) > 200 {
 		name = string(runes[:200]) + "…"
 	}

@@ -46,14 +46,17 @@ func (s *fileSearch) examine(file File, left *searchBounds) (File, bool) {
 	return file, s.isIn(file)
 }
 
-// mayBeIn reports whether a file with the encoded metadata can have the text. Without a backslash, each string of the
-// JSON is there as it is.
+// mayBeIn reports whether a file with the encoded metadata can have the text. Without a backslash and without
+// characters that are not shown, each string of the JSON is there as it is shown.
 func (s *fileSearch) mayBeIn(metadata string) bool {
-	return strings.Contains(metadata, `\`) || strings.Contains(strings.ToLower(metadata), s.text)
+	return strings.Contains(metadata, `\`) || strings.Contains(strings.ToLower(metadata), s.text) ||
+		strings.ContainsFunc(metadata, isNotShown)
 }
 
 func (s *fileSearch) isIn(file File) bool {
-	contains := func(t string) bool { return strings.Contains(strings.ToLower(t), s.text) }
+	contains := func(t string) bool {
+		return strings.Contains(strings.ToLower(t), s.text) || strings.Contains(strings.ToLower(shown(t)), s.text)
+	}
 	return contains(file.Metadata.MIMEType) || slices.ContainsFunc(file.Metadata.Reference, contains) ||
 		slices.ContainsFunc(file.Metadata.Tags, contains)
 }

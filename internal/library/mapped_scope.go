@@ -20,6 +20,20 @@ func (s sessionScope) includesCollected(f File) bool {
 		inPeriods(s.contract.TimeRanges, *c, s.now) && inPeriods(s.mapped.TimeRanges, *c, s.now)
 }
 
+// CoversService reports whether a scope of groups has anything of a service: one of the types of its objects or,
+// without types, whatever the scope names of the service.
+func CoversService(groups []wire.ServiceGroup, group, service int, objectTypes []int) bool {
+	if len(objectTypes) > 0 {
+		return slices.ContainsFunc(objectTypes, func(id int) bool {
+			return hasType(groups, Collected{Group: group, Service: service, ObjectType: id})
+		})
+	}
+	return len(groups) == 0 || slices.ContainsFunc(groups, func(g wire.ServiceGroup) bool {
+		return g.ID == group && (len(g.ServiceTypes) == 0 ||
+			slices.ContainsFunc(g.ServiceTypes, func(t wire.ServiceType) bool { return t.ID == service }))
+	})
+}
+
 func hasType(groups []wire.ServiceGroup, c Collected) bool {
 	return len(groups) == 0 || slices.ContainsFunc(groups, func(g wire.ServiceGroup) bool {
 		return g.ID == c.Group && (len(g.ServiceTypes) == 0 ||

@@ -19,7 +19,8 @@ type Scope struct {
 	Own bool `json:"own,omitempty"`
 	// Filter narrows raw files by their metadata.
 	Filter *wire.MetadataFilter `json:"filter,omitempty"`
-	// ServiceGroups and TimeRanges narrow mapped files; empty means all.
+	// ServiceGroups and TimeRanges narrow mapped files; empty means all. A file that reaches into a time range counts
+	// as a whole, and one without times always.
 	ServiceGroups []wire.ServiceGroup `json:"serviceGroups,omitempty"`
 	TimeRanges    []wire.TimeRange    `json:"timeRanges,omitempty"`
 }

@@ -54,11 +54,11 @@ const slowDelay = 5 * time.Second
 // scripted are the sets in which something happens. Their files are those of the set "test".
 var scripted = []Set{
 	{
-		ID: "reauthorize", small: true,
+		ID: "reauthorize", small: true, asksAgain: true,
 		Name: Text{"Authorisation expired", "Toestemming verlopen"},
 		Description: Text{
-			"After the first file, the source asks for authorisation again",
-			"Na het eerste bestand vraagt de bron opnieuw om toestemming",
+			"After the first file, the source asks for authorisation again; with it, the rest comes",
+			"Na het eerste bestand vraagt de bron opnieuw om toestemming; daarna komt de rest",
 		},
 		script: endWith(SourceError{
 			Code: CodeServiceAuthorization, Status: 511, Message: "Service authorization required", Reauth: true,

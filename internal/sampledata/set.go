@@ -40,6 +40,8 @@ type Set struct {
 	collection *collection
 	small      bool
 	script     script
+	// asksAgain says that the script ends with a question for authorisation.
+	asksAgain bool
 }
 
 // collection is invented data of one kind.
@@ -92,8 +94,26 @@ func Find(collectionID, id string) (Set, bool) {
 	return sets[i], true
 }
 
+// ObjectTypes returns the types of the mapped objects in a collection; none if there is no such collection.
+func ObjectTypes(collectionID string) []ObjectType {
+	set, ok := Find(collectionID, "default")
+	if !ok {
+		return nil
+	}
+	return set.ObjectTypes()
+}
+
 // ObjectTypes returns the types of the mapped objects in the set.
 func (s Set) ObjectTypes() []ObjectType { return slices.Clone(s.collection.types) }
+
+// Reauthorized returns the set as it is once the person has authorised the account again: without an error that asks
+// for that.
+func (s Set) Reauthorized() Set {
+	if s.asksAgain {
+		s.script = nil
+	}
+	return s
+}
 
 // Files returns the files of the set as they are at a time, newest first within each type. The same account and time
 // give the same files.

@@ -306,6 +306,41 @@ func (db *DB) EndAccess(
 	})
 }
 
+// Reauthorize implements [delivery.ConnectionStore].
+func (db *DB) Reauthorize(ctx context.Context, c delivery.Connection, e library.Event) error {
+	const doing = "connect account again"
+	source, err := encode(c.Source)
+	if err != nil {
+		return wrap(doing, err)
+	}
+	return db.write(ctx, doing, func(ctx context.Context, q *query.Queries) error {
+		if err := lockOpenLibrary(ctx, q, c.Library); err != nil {
+			return err
+		}
+		row, err := q.GetConnection(ctx, string(c.ID))
+		switch {
+		case err != nil:
+			return err
+		case row.LibraryID != c.Library || bool(row.Pending):
+			return library.ErrNotFound
+		case row.AccessVersion != query.Number(c.AccessVersion):
+			return library.ErrUsed
+		}
+		_, err = q.RenewConnection(ctx, query.RenewConnectionParams{
+			ID:          row.ID,
+			Source:      source,
+			Access:      c.Access,
+			AccessUntil: toMillis(c.AccessUntil),
+			Correlation: validText(c.Correlation),
+			UpdatedAt:   toMillis(c.UpdatedAt),
+		})
+		if err != nil {
+			return err
+		}
+		return db.addEvent(ctx, q, e)
+	})
+}
+
 // Disconnect implements [delivery.ConnectionStore].
 func (db *DB) Disconnect(
 	ctx context.Context, id library.ID, of wire.ApplicationID, account wire.AccountID, at time.Time, reason string,

@@ -24,7 +24,7 @@ func boundServices() webtest.Option {
 			{ID: 5, ServiceTypes: []wire.ServiceType{
 				{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 406}, {ID: 403}}},
 			}},
-			{ID: 3},
+			{ID: 1}, {ID: 2}, {ID: 3},
 		},
 		TimeRanges: []wire.TimeRange{{Last: "1y"}, {From: 1262304000, To: 1420070399}},
 	})
@@ -64,11 +64,57 @@ func TestSourceTour(t *testing.T) {
 		tr.WaitFor(`document.title`, "Back at the application")
 		tr.wantCallback("success", "true")
 
+		tr.fetch()
+		tr.open("/accounts")
+		tr.check("accounts with services")
+		tr.open("/files")
+		tr.check("files from services")
+		tr.open(app.Another(webtest.CallsBack(tr.callback), boundServices()).AuthorizeURL(tr.callback))
+		tr.check("consent beside others")
+		tr.open(tr.pullURL(app) + "&sampleDataSet=none")
+		tr.check("unknown sample data")
+
 		scope := url.QueryEscape(url.QueryEscape(`{"organizationType":"general-practitioner"}`))
 		tr.open(tr.pullURL(app) + "&sourcesScope=" + scope)
 		tr.check("choose source of a kind")
 		tr.Click("cancel")
 		tr.wantCallback("errorCode", "USER_CANCEL")
+	})
+}
+
+// fetch fetches what is due.
+func (tr *tour) fetch() {
+	tr.t.Helper()
+	if err := tr.w.Fetches.RunDue(tr.t.Context()); err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// TestReconnectTour connects a source again that asks for it, for the application and on the page of accounts.
+func TestReconnectTour(t *testing.T) {
+	inEachLanguage(t, func(tr *tour) {
+		app := tr.register("Health", boundServices())
+		tr.open(tr.pullURL(app) + "&service=900101&sampleDataSet=reauthorize")
+		tr.createLibrary()
+		tr.Click("recovery-saved")
+		tr.Click("allow")
+		token := app.Exchange(tr.atCallback())
+		account := app.ConnectionTo(token, 900101)
+		tr.fetch()
+		tr.open("/accounts")
+		tr.check("accounts asking again")
+		tr.open(app.OnboardURL("/apps/saas/reauthorize?accountRef="+app.AccountHandle(token, account), token))
+		tr.check("connect sample again")
+		tr.Click("provider-go")
+		tr.wantCallback("success", "true")
+
+		tr.open(tr.pullURL(app) + "&service=900101&sampleDataSet=reauthorize") // as at the beginning
+		tr.Click("allow")
+		tr.atCallback()
+		tr.fetch()
+		tr.open("/accounts")
+		tr.Click("reconnect-" + string(account))
+		tr.check("accounts connected again")
 	})
 }
 

@@ -158,6 +158,7 @@ func routes(u *ui.UI, c Config) []route {
 		{"GET /accounts", signIn.RequireReady(accountPages.Connections.List)},
 		{"GET /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.ShowDisconnect)},
 		{"POST /accounts/{account}/fetch", signIn.RequireReady(accountPages.Connections.PostFetch)},
+		{"POST /accounts/{account}/reconnect", signIn.RequireReady(accountPages.Connections.PostReconnect)},
 		{"POST /accounts/{account}/disconnect", signIn.RequireReady(accountPages.Connections.PostDisconnect)},
 		{"GET /activity", signIn.RequireReady(accountPages.Activity.List)},
 		{"GET /activity/checkpoint", signIn.RequireReady(accountPages.Activity.SaveCheckpoint)},

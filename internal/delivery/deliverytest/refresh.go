@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 )
 
@@ -17,6 +18,8 @@ func TestRefresh(t *testing.T, open func(t *testing.T) Store) {
 		{"is stored by one of many at once", testStoreTokensAtOnce},
 		{"ends for the version that it has", testEndAccess},
 		{"ends once", testEndAccessAtOnce},
+		{"is given again without a request", testReauthorize},
+		{"is given again once", testReauthorizeAtOnce},
 	})
 }
 
@@ -121,4 +124,52 @@ func testEndAccessAtOnce(t *testing.T, f *fixture) {
 	same(t, "kind of event", f.NewestEvent(g.Library).Kind, library.EventAccountEnded)
 	// Whoever was renewing it comes too late.
 	wantErr(t, "store", f.StoreTokens(ctx, a.ID, 1, anySeal(), now, now), library.ErrUsed)
+}
+
+func testReauthorize(t *testing.T, f *fixture) {
+	g, a := f.sender()
+	must(t, f.EndAccess(ctx, a.ID, a.AccessVersion, now, left, anyEvent(g.Library)))
+	ended := value(f.GetConnection(ctx, g.Library, a.ID, true))(t)
+	again := ended
+	again.Source.SampleReauthorized, again.Correlation, again.UpdatedAt = true, "again", later(time.Minute)
+	again.Access = []byte("new")
+	events := len(f.Events(g.Library))
+	change := func(change func(c *delivery.Connection)) delivery.Connection {
+		c := again
+		change(&c)
+		return c
+	}
+	e := anyEvent(g.Library)
+	for what, c := range map[string]delivery.Connection{
+		"an older version": change(func(c *delivery.Connection) { c.AccessVersion-- }),
+		"a newer version":  change(func(c *delivery.Connection) { c.AccessVersion++ }),
+	} {
+		wantErr(t, what, f.Reauthorize(ctx, c, e), library.ErrUsed)
+	}
+	other, _ := f.sender()
+	for what, c := range map[string]delivery.Connection{
+		"no account":         change(func(c *delivery.Connection) { c.ID = "none" }),
+		"another library's":  change(func(c *delivery.Connection) { c.Library = other.Library }),
+		"no library's":       change(func(c *delivery.Connection) { c.Library = "none" }),
+		"another's activity": again,
+	} {
+		at := e
+		if at.Library = c.Library; what == "another's activity" {
+			at.Library = "none"
+		}
+		wantErr(t, what, f.Reauthorize(ctx, c, at), library.ErrNotFound)
+	}
+	same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), ended)
+	must(t, f.Reauthorize(ctx, again, e))
+	again.EndedAt, again.AccessVersion = time.Time{}, ended.AccessVersion+1
+	same(t, "account", value(f.GetConnection(ctx, g.Library, a.ID, true))(t), again)
+	same(t, "number of events", len(f.Events(g.Library)), events+1)
+	must(t, f.ShutLibrary(ctx, g.Library, later(time.Hour), "", anyEvent(g.Library)))
+	wantErr(t, "of a shut library", f.Reauthorize(ctx, again, e), library.ErrNotFound)
+}
+
+func testReauthorizeAtOnce(t *testing.T, f *fixture) {
+	g, a := f.sender()
+	oneWins(t, "give again", race(20, func(int) error { return f.Reauthorize(ctx, a, anyEvent(g.Library)) }),
+		library.ErrUsed)
 }

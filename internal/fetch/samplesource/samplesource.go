@@ -30,6 +30,9 @@ func (s Source) Fetch(
 		return &fetch.Problem{AccountError: wire.AccountError{Code: "ServiceUnavailable", StatusCode: 503,
 			Message: "There is no such sample data any more"}}
 	}
+	if from.SampleReauthorized {
+		set = set.Reauthorized()
+	}
 	var problem *fetch.Problem
 	before := position != "" // the files up to the position
 	owner := sampledata.Account{ID: account.ID, GroupID: from.GroupID, GroupName: from.GroupName,

@@ -47,7 +47,9 @@ type Services struct {
 // New returns a person's own pages.
 func New(u *ui.UI, logins *signin.Logins, services Services) *Pages {
 	return &Pages{
-		Files: &Files{ui: u, files: services.Files, people: services.People},
+		Files: &Files{
+			ui: u, files: services.Files, people: services.People, connections: services.Connections,
+		},
 		Grants: &Grants{
 			ui: u, consents: services.Consents, connections: services.Connections, storages: services.Storages,
 		},

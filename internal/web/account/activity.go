@@ -57,6 +57,10 @@ func (h *Activity) List(w http.ResponseWriter, r *http.Request, in *library.Sign
 		h.ui.Log.ErrorContext(r.Context(), "activity has been tampered with", "error", list.Fault)
 	}
 	t := ui.BrowserOf(r).Texts
+	for i := range list.Events {
+		provider := &list.Events[i].Details.Provider
+		*provider = h.ui.SourceName(t, 0, *provider)
+	}
 	p := &activityPage{Page: newAccountPage(h.ui, w, r, menuActivity, t.Text("activity.h1"))}
 	p.Days, p.Broken = newActivityDays(t, h.ui.Formatter(t), list.Events, h.ui.Now()), list.Fault != nil
 	if list.More {

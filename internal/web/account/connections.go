@@ -40,15 +40,18 @@ type connectionsPage struct {
 type connectionRow struct {
 	ID                    wire.AccountID
 	Name, Initials, State string
+	// IsSample reports that its data is invented.
+	IsSample bool
 	// App is the application that the account was connected for; empty if that is no longer known.
 	App string
 	// Works reports that it works; NeedsReconnect that the person has to connect it again.
 	Works, NeedsReconnect bool
 	// Idle says why nothing is sent or collected now; empty if the grant of the account counts.
 	Idle string
-	// CanFetch reports that the person can have the library collect from it now.
-	CanFetch        bool
-	Since, LastUsed time.Time
+	// CanFetch reports that the person can have the library collect from it now; CanReconnect that they can connect it
+	// again here.
+	CanFetch, CanReconnect bool
+	Since, LastUsed        time.Time
 	// ShowsTime reports that the person has connected another account at the same source on the same day.
 	ShowsTime bool
 }
@@ -56,6 +59,11 @@ type connectionRow struct {
 // FetchURL takes the form that collects from the account now.
 func (c connectionRow) FetchURL() string {
 	return "/accounts/" + url.PathEscape(string(c.ID)) + "/fetch"
+}
+
+// ReconnectURL takes the form that connects the account again.
+func (c connectionRow) ReconnectURL() string {
+	return "/accounts/" + url.PathEscape(string(c.ID)) + "/reconnect"
 }
 
 // DisconnectURL is the page that asks whether to disconnect the account.
@@ -92,6 +100,7 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 			return err
 		}
 		for _, c := range connections {
+			c.Source.Name = h.sourceName(r, c)
 			row := newConnectionRow(t, c, names, deliveries, page.Now)
 			if row.Idle = h.whyIdle(t, c, grants); row.Idle != "" {
 				row.State, row.Works, row.NeedsReconnect = t.Text("accounts.idle"), false, false
@@ -108,6 +117,7 @@ func (h *Connections) List(w http.ResponseWriter, r *http.Request, in *library.S
 	}
 	f := h.ui.Formatter(t)
 	for _, d := range deliveries {
+		d.ProviderName = h.ui.SourceName(t, 0, d.ProviderName)
 		page.Deliveries = append(page.Deliveries, newDeliveryRow(t, f, d, names))
 	}
 	return h.ui.Render(w, http.StatusOK, "connections", page)
@@ -120,10 +130,10 @@ func newConnectionRow(
 	recent []delivery.Delivery,
 	now time.Time,
 ) connectionRow {
-	name := ui.CleanText(connection.Source.Name)
+	name := connection.Source.Name
 	row := connectionRow{
 		ID: connection.ID, Name: name, Initials: ui.Initials(name), App: ui.CleanText(names[connection.Application]),
-		Since: connection.CreatedAt, LastUsed: connection.LastUsedAt,
+		Since: connection.CreatedAt, LastUsed: connection.LastUsedAt, IsSample: connection.Source.SampleSet != "",
 	}
 	isRetrying := slices.ContainsFunc(recent, func(d delivery.Delivery) bool {
 		return d.Account == connection.ID && d.State == delivery.Waiting && d.Attempts > 0
@@ -149,8 +159,17 @@ func (h *Connections) distinguish(t *ui.Texts, rows []connectionRow) {
 	}
 }
 
+// sourceName is the name of an account's source in the language of the page.
+func (h *Connections) sourceName(r *http.Request, c delivery.Connection) string {
+	return h.ui.SourceName(ui.BrowserOf(r).Texts, c.Source.ID, c.Source.Name)
+}
+
 // addFetch says how far the newest fetch from the account is; the zero fetch if there was none.
 func (c *connectionRow) addFetch(t *ui.Texts, newest fetch.Fetch) {
+	if c.NeedsReconnect {
+		c.CanReconnect = true
+		return
+	}
 	switch newest.State {
 	case fetch.Pending, fetch.Running:
 		c.State = t.Text("accounts.fetching")
@@ -192,6 +211,9 @@ func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *libr
 	if errors.Is(err, library.ErrNotFound) { // disconnected meanwhile
 		return h.showGone(w, r)
 	}
+	if err == nil && connection.NeedsReconnect(h.ui.Now()) {
+		return ui.SeeOther(w, r, "/accounts") // which says so
+	}
 	if err == nil {
 		err = h.fetches.RequestForPerson(r.Context(), in, connection.ID)
 	}
@@ -202,8 +224,20 @@ func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *libr
 	if err != nil {
 		return err
 	}
-	h.ui.SetFlash(w, "accounts.fetch_started", connection.Source.Name)
+	h.ui.SetFlash(w, "accounts.fetch_started", h.sourceName(r, connection))
 	return ui.SeeOther(w, r, "/accounts")
+}
+
+// PostReconnect connects an account with sample data again, and collects from it.
+func (h *Connections) PostReconnect(w http.ResponseWriter, r *http.Request, in *library.SignedIn) error {
+	err := h.connections.Reconnect(r.Context(), in, wire.AccountID(r.PathValue("account")))
+	if errors.Is(err, library.ErrNotFound) { // disconnected meanwhile
+		return h.showGone(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	return h.PostFetch(w, r, in)
 }
 
 // namesOfGrants are the names of the applications that the person has ever allowed.
@@ -234,7 +268,7 @@ func (h *Connections) ShowDisconnect(w http.ResponseWriter, r *http.Request, in 
 	if err != nil {
 		return err
 	}
-	provider := ui.CleanText(connection.Source.Name)
+	provider := h.sourceName(r, connection)
 	grants, err := h.consents.ListGrants(r.Context(), in)
 	if err != nil {
 		return err
@@ -261,7 +295,7 @@ func (h *Connections) PostDisconnect(w http.ResponseWriter, r *http.Request, in 
 	if err != nil {
 		return err
 	}
-	h.ui.SetFlash(w, "accounts.done", connection.Source.Name)
+	h.ui.SetFlash(w, "accounts.done", h.sourceName(r, connection))
 	return ui.SeeOther(w, r, "/accounts")
 }
 

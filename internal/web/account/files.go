@@ -3,20 +3,23 @@ package account
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
 )
 
 // Files are the pages of a person's files.
 type Files struct {
-	ui     *ui.UI
-	files  *library.Files
-	people *library.People
+	ui          *ui.UI
+	files       *library.Files
+	people      *library.People
+	connections *delivery.Connections
 }
 
 // filesPage is the data of the list.
@@ -42,8 +45,10 @@ type filesPage struct {
 type fileRow struct {
 	ID                     wire.FileName
 	Name, Kind, From, Size string
-	Labels                 []string
-	AddedAt                time.Time
+	// Collected says from which source the file was collected, and for which application; empty for one that was added.
+	Collected string
+	Labels    []string
+	AddedAt   time.Time
 }
 
 // URL is the address of the file's page, DownloadURL that of its content.
@@ -74,9 +79,13 @@ func (h *Files) List(w http.ResponseWriter, r *http.Request, in *library.SignedI
 		IsFiltered: filter.Text != "" || filter.Application != "", IsContinued: found.Newer != nil,
 		PreviousURL: filesURL(filter, found.Newer), NextURL: filesURL(filter, found.Older),
 	}
+	connections, err := h.connections.List(r.Context(), in)
+	if err != nil {
+		return err
+	}
 	names := applicationNames(found.Applications)
 	for _, file := range found.Files {
-		page.Files = append(page.Files, h.newRow(t, file, names[file.Application]))
+		page.Files = append(page.Files, h.newRow(t, file, names[file.Application], connections))
 	}
 	if found.Total > library.PageSize {
 		page.Range = t.Text("common.range", "from", found.From, "to", found.To, "total", found.Total)
@@ -152,9 +161,11 @@ func applicationNames(list []library.Application) map[wire.ApplicationID]string 
 	return names
 }
 
-// newRow returns the row of a file that the application of a name has added; empty if that is not known, or if the
-// person has added the file.
-func (h *Files) newRow(t *ui.Texts, file library.File, application string) fileRow {
+// newRow returns the row of a file that the application of a name has added, or for which it was collected; empty if
+// that is not known, or if the person has added the file.
+func (h *Files) newRow(
+	t *ui.Texts, file library.File, application string, connections []delivery.Connection,
+) fileRow {
 	row := fileRow{
 		ID: file.ID, Name: h.name(t, file), Kind: t.FileKind(file.Metadata.MIMEType),
 		From: ui.CleanText(application), Size: h.ui.Formatter(t).Size(file.Size), AddedAt: file.CreatedAt,
@@ -162,10 +173,43 @@ func (h *Files) newRow(t *ui.Texts, file library.File, application string) fileR
 	if file.IsImported() {
 		row.From = t.Text("files.from_you")
 	}
+	if file.IsCollected() {
+		row.Collected = h.collectedText(t, file, row.From, connections)
+	}
 	for _, label := range file.Metadata.Tags {
 		row.Labels = append(row.Labels, ui.CleanText(label))
 	}
 	return row
+}
+
+// collectedText says where a file was collected and for which application. The account may have been disconnected
+// since: then the name of the source is what the file or its service says, if they do.
+func (h *Files) collectedText(
+	t *ui.Texts, file library.File, app string, connections []delivery.Connection,
+) string {
+	source, isSample := "", false
+	i := slices.IndexFunc(connections, func(c delivery.Connection) bool { return c.ID == file.Collected.Account })
+	switch {
+	case i >= 0:
+		of := connections[i].Source
+		source, isSample = h.ui.SourceName(t, of.ID, of.Name), of.SampleSet != ""
+	case file.Collected.Mapped != nil && file.Metadata.ProviderName != "":
+		source = h.ui.SourceName(t, 0, file.Metadata.ProviderName)
+	default: // a letter names who wrote it
+		source = h.ui.SourceName(t, 0, h.ui.Services.ServiceName(file.Collected.Service))
+	}
+	if isSample {
+		source = t.Text("files.invented", "source", source)
+	}
+	switch {
+	case source == "" && app == "":
+		return t.Text("files.collected")
+	case source == "":
+		return t.Text("files.collected_for", "app", app)
+	case app == "":
+		return t.Text("files.collected_from", "source", source)
+	}
+	return t.Text("files.collected_from_for", "source", source, "app", app)
 }
 
 // name is the name that the application gave a file, or its date.
@@ -188,6 +232,10 @@ func (h *Files) Show(w http.ResponseWriter, r *http.Request, in *library.SignedI
 	if err != nil {
 		return err
 	}
-	row := h.newRow(ui.BrowserOf(r).Texts, file, application.Name)
+	connections, err := h.connections.List(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	row := h.newRow(ui.BrowserOf(r).Texts, file, application.Name, connections)
 	return h.ui.Render(w, http.StatusOK, "file", &filePage{newAccountPage(h.ui, w, r, menuFiles, row.Name), row})
 }

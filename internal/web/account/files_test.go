@@ -350,3 +350,19 @@ func TestAttackDownloadAfterSignOut(t *testing.T) {
 		})
 	}
 }
+
+// A search finds a file by the name that the page shows, which leaves out what cannot be seen of the stored one.
+func TestSearchShownName(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Demo Clinic")
+	b, token := w.Allows(webtest.Anna, app)
+	app.Push(token, wire.Descriptor{MIMEType: "text/plain", Reference: []string{"Huis\u202earts\u200b."},
+		Tags: []string{"la\u00adb"}}, "text")
+	for search, found := range map[string]bool{"huisarts.": true, "Huisarts": true, "lab": true, "artshuis": false} {
+		p := b.Get("/files?lng=en&q=" + url.QueryEscape(search))
+		if strings.Contains(p.TextOf("files"), "Huisarts.") != found {
+			t.Errorf("%s: %s", search, p.TextOf("files"))
+		}
+	}
+}

@@ -237,7 +237,7 @@ func (h *Grants) newGrantRow(t *ui.Texts, g library.GrantWithClient, connections
 	var names []string
 	for _, c := range connections {
 		if row.CanStop() && c.Grant == grant.ID {
-			names = append(names, c.Source.Name)
+			names = append(names, h.ui.SourceName(t, c.Source.ID, c.Source.Name))
 			if !c.Source.IsPull() {
 				row.Providers = append(row.Providers, c.Source.Name)
 			}

@@ -118,13 +118,14 @@ func (c *chooseProvider) Show(
 	return c.ui.Render(w, http.StatusOK, "choose-provider", page)
 }
 
-// choice selects the sources that can be chosen.
-func (q authorizeQuery) choice(text string) catalogue.ConnectQuery {
-	choice := catalogue.ConnectQuery{Push: q.push, DataTypes: q.scope.DataTypes,
+// choice selects the sources that can be chosen. The kinds are the words of the page for kinds of organisation.
+func (f *requestFlow) choice(text string, kinds map[string]string) catalogue.ConnectQuery {
+	q := f.query
+	choice := catalogue.ConnectQuery{Push: q.push, Kinds: kinds, DataTypes: q.scope.DataTypes,
 		OrganizationType: q.scope.OrganizationType, Text: text, Limit: providersPerPage}
 	if !q.push {
-		sample := q.connectionQuery().SampleQuery()
-		choice.Sample = &sample
+		samples := q.connectionQuery().SampleQuery(f.request)
+		choice.Sample = &samples
 	}
 	return choice
 }
@@ -133,7 +134,7 @@ func (q authorizeQuery) choice(text string) catalogue.ConnectQuery {
 func (c *chooseProvider) search(
 	r *http.Request, in *library.SignedIn, flow *requestFlow, page *chooseProviderPage, number int,
 ) error {
-	choice := flow.query.choice(page.Search.Value)
+	choice := flow.choice(page.Search.Value, organizationKinds(page.Texts))
 	if letters := utf8.RuneCountInString(choice.Text); letters < minSearch {
 		all := choice
 		all.Text, all.Limit = "", 1
@@ -217,7 +218,7 @@ func (c *chooseProvider) findUsedBefore(
 	if err != nil {
 		return err
 	}
-	choice := flow.query.choice("")
+	choice := flow.choice("", nil)
 	for _, a := range accounts {
 		source, err := c.catalogue.Get(a.Source.ID)
 		if err != nil || a.Source.IsPull() == flow.query.push || !choice.Selects(&source) {
@@ -232,7 +233,7 @@ func (c *chooseProvider) findUsedBefore(
 // there is no other.
 func newProviderRow(t *ui.Texts, source catalogue.Source, push bool) providerRow {
 	kind := ui.CleanText(source.Service.Name)
-	if strings.HasPrefix(source.Name, source.Service.Name) {
+	if strings.Contains(source.Name, source.Service.Name) {
 		kind = "" // a service with one source
 	}
 	if key, ok := organizationKeys[source.OrganizationType]; ok {
@@ -263,6 +264,15 @@ func (c *chooseProvider) Post(w http.ResponseWriter, r *http.Request, flow *requ
 		return ui.BadForm("choice is not the id of a source")
 	}
 	return ui.SeeOther(w, r, flow.chosenURL(source))
+}
+
+// organizationKinds are the words of a language for the kinds of organisation.
+func organizationKinds(t *ui.Texts) map[string]string {
+	kinds := make(map[string]string, len(organizationKeys))
+	for kind, key := range organizationKeys {
+		kinds[kind] = t.Text(key)
+	}
+	return kinds
 }
 
 // organizationKeys are the texts for the kinds of organisation that sources are of.

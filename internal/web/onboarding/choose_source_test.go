@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
@@ -45,7 +46,8 @@ func TestChooseSource(t *testing.T) {
 		t.Errorf("search: %s", found.Text())
 	}
 	p = found.Click("service-16")
-	if !p.Has("allow") || !strings.Contains(p.Text(), "Add sample data of Spotify (sample data) to your library.") {
+	if said := "Add the data of Sample Spotify to your library. It is invented and about nobody."; !p.Has("allow") ||
+		!strings.Contains(p.Text(), said) {
 		t.Fatalf("consent: %s", p.Text())
 	}
 	if other := p.Click("provider-other"); other.Title() != "Where is your data now?" {
@@ -64,7 +66,7 @@ func TestChooseSource(t *testing.T) {
 	}
 	// The next time it stands first.
 	again := b.Get(pullURL(app, withSamples))
-	if text := again.TextOf("services-before"); !strings.HasPrefix(text, "Spotify") ||
+	if text := again.TextOf("services-before"); !strings.HasPrefix(text, "Sample Spotify") ||
 		strings.Contains(again.TextOf("services"), "Spotify") {
 		t.Errorf("used before: %q; others: %q", text, again.TextOf("services"))
 	}
@@ -162,6 +164,77 @@ func TestSourceInAddress(t *testing.T) {
 	}
 }
 
+// A search finds what the list shows of a source: also of which kind it is, in the language of the page.
+func TestSearchKindOfSource(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Music", readsServices)
+	b := w.NewPerson(webtest.Anna)
+	for search, found := range map[string]bool{
+		"&lng=nl&q=huisarts": true, "&lng=nl&q=huisarts+voorbeeld": true, "&lng=en&q=gp": true,
+		"&lng=en&q=huisarts": false, "&lng=nl&q=huisarts+bank": false, "&lng=nl&q=tandarts": false,
+	} {
+		p := b.Get(strings.Replace(pullURL(app, withSamples), "&lng=en", "", 1) + search)
+		if p.Has("service-900101") != found || p.Has("service-900103") {
+			t.Errorf("%s: %s", search, p.Text())
+		}
+	}
+}
+
+// Under a contract that is bound to some services, a source of which it could read nothing is neither offered nor
+// connected: the application would learn of the account, and the person would collect for nobody.
+func TestSourcesOfContract(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	music := w.Register("Music", webtest.Reads(library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{
+		{ID: 5, ServiceTypes: []wire.ServiceType{{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 406}}}}},
+	}}))
+	none := w.Register("Videos", webtest.Reads(library.Scope{Mapped: true, ServiceGroups: []wire.ServiceGroup{
+		{ID: 5, ServiceTypes: []wire.ServiceType{{ID: 19, ServiceObjectTypes: []wire.ServiceObjectType{{ID: 999}}}}},
+	}}), webtest.Sandbox)
+	b := w.NewPerson(webtest.Anna)
+	onlyMusic := func(p *webtest.Page) {
+		t.Helper()
+		if !p.Has("service-16") || strings.Contains(p.Body, "service-900") {
+			t.Errorf("choice: %s", p.Text())
+		}
+	}
+	onlyMusic(b.Get(pullURL(music, withSamples)))
+	onlyMusic(b.Get(pullURL(music, withSamples+"&sampleDataSet=test")))
+	p := b.Get(pullURL(music, withSamples+"&service=900103"))
+	if want := "You cannot choose Sample bank now. Choose another one."; p.TextOf("error") != want {
+		t.Errorf("named, with a choice: %s", p.Text())
+	}
+	onlyMusic(p)
+	token := music.Exchange(b.Get(pullURL(music, "")).Click("allow").Callback())
+	onboard := music.OnboardURL("/apps/saas/onboard?sourceType=pull"+withSamples, token)
+	onlyMusic(b.Get(onboard))
+	onlyMusic(b.Get(onboard).Submit(onboard, url.Values{"step": {"choose"}, "service": {"900103"},
+		"token": {b.Get(onboard).CSRFToken()}}))
+	for name, address := range map[string]string{
+		"named":              pullURL(music, "&service=900103"),
+		"named with a set":   pullURL(music, "&service=900103&sampleDataSet=test&includeSampleDataOnlySources=false"),
+		"named to add":       music.OnboardURL("/apps/saas/onboard?sourceType=pull&service=900103", token),
+		"of no type":         pullURL(none, withSamples+"&service=16"),
+		"of no type, no set": pullURL(none, "&service=16"),
+	} {
+		if p := b.Get(address); p.Status != http.StatusNotFound ||
+			!strings.Contains(p.Attr("return", "href"), "errorCode=ONBOARD_ERROR") {
+			t.Errorf("%s: %d %s", name, p.Status, p.Text())
+		}
+	}
+	if list := music.Connections(token); len(list) != 0 {
+		t.Errorf("connected %v", list)
+	}
+	if p := b.Get(pullURL(none, withSamples)); p.Has("services") || !p.Has("allow") {
+		t.Errorf("without a source of the contract's: %s", p.Text())
+	}
+	sandbox := pullURL(none, "&sampleDataAutoOnboard=true&service=16")
+	if p := w.NewBrowser().Get(sandbox); p.Status != http.StatusNotFound {
+		t.Errorf("in a sandbox: %d %s", p.Status, p.Text())
+	}
+}
+
 // A request to add a source offers the same choice, and says once more what is connected.
 func TestChooseSourceToAdd(t *testing.T) {
 	t.Parallel()
@@ -174,11 +247,15 @@ func TestChooseSourceToAdd(t *testing.T) {
 		t.Fatalf("page: %s", p.Text())
 	}
 	p = p.Click("service-900102")
-	if p.Title() != "Connect Sample social network?" || !p.Has("provider-other") {
+	if p.Title() != "Connect Sample social network?" || !p.Has("provider-other") ||
+		!strings.Contains(p.Text(), "It is added to your library. Music may read it, as you have allowed.") {
 		t.Fatalf("chosen: %s", p.Text())
 	}
-	if q := p.Click("provider-go").Callback().Query(); q.Get("success") != "true" {
-		t.Errorf("callback %v", q)
+	q := p.Click("provider-go").Callback().Query()
+	list := app.Connections(token)
+	if len(list) != 1 || q.Get("success") != "true" || q.Get("accountReference") != list[0].Reference ||
+		q.Get("code") != "" {
+		t.Errorf("callback %v, accounts %+v", q, list)
 	}
 	if app.ConnectionTo(token, 900102) == "" || fetched(t, w, app, token) == 0 {
 		t.Error("nothing was connected, or fetched")

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/carrelhq/carrel/internal/catalogue"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/ui"
@@ -74,14 +73,6 @@ func otherSourceURL(connections *delivery.Connections, flow *requestFlow) string
 		return ""
 	}
 	return flow.chooseURL()
-}
-
-// sourceTitle is the name of a source in a language.
-func sourceTitle(all *catalogue.Catalogue, t *ui.Texts, source delivery.Source) string {
-	if listed, err := all.Get(source.ID); err == nil {
-		return ui.CleanText(listed.TitleIn(t.Code))
-	}
-	return ui.CleanText(source.Name)
 }
 
 // connectionsOf returns the accounts that a person has connected for the request's application.

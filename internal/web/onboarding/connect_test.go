@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/carreltest"
+	"github.com/carrelhq/carrel/internal/fetch"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
@@ -123,6 +125,19 @@ func TestAttackUnknownSource(t *testing.T) {
 		refused(plain(monitor), query)
 		refused(clinic.OnboardURL("/apps/saas/onboard?lng=en", token), query)
 	}
+	for query, want := range map[string]string{
+		"&service=900101&sampleDataSet=unknown": "Demo Clinic asked for sample data that is not here",
+		"&sampleDataSet=unknown":                "Demo Clinic asked for sample data that is not here",
+		"&service=12&sampleDataSet=unknown":     "Demo Clinic asked for a source that is not here",
+		"&service=12":                           "Demo Clinic asked for a source that is not here",
+	} {
+		if p := b.Get(plain(clinic) + "&lng=en&sourceType=pull" + query); p.Title() != want {
+			t.Errorf("%s: %q, want %q", query, p.Title(), want)
+		}
+	}
+	if !strings.Contains(w.Log.String(), "address names a sampleDataSet that the source does not have") {
+		t.Error("the log does not say that the set is not there")
+	}
 	w.Provider.Lists(webtest.Lucas)
 	refused(plain(clinic), "&sourceType=pull"+lucas)
 	refused(plain(clinic), "&sourceType=push&sampleDataSet=default"+lucas)
@@ -167,6 +182,61 @@ func TestReauthorize(t *testing.T) {
 	bob := w.NewPerson(webtest.Bob)
 	if p = bob.Get(clinic.OnboardURL(path, token)); p.Title() != "This link belongs to another library" {
 		t.Errorf("Bob sees %q", p.Title())
+	}
+}
+
+// A source of sample data can ask to be connected again. The person goes nowhere for that, and then it gives the rest.
+func TestReauthorizeSample(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Health", readsServices)
+	b := w.NewPerson(webtest.Anna)
+	p := b.Get(pullURL(app, "&service=900101&sampleDataSet=reauthorize"))
+	token := app.Exchange(p.Click("allow").Callback())
+	authorized := func() bool { return app.Connections(token)[0].AccessTokenStatus.Authorized }
+	newest := func() fetch.Fetch {
+		t.Helper()
+		fetched(t, w, app, token)
+		return carreltest.Must(w.Store.ListFetches(t.Context(), app.LibraryOf(token).ID))(t)[0]
+	}
+	if !authorized() {
+		t.Error("not authorised before it is fetched from")
+	}
+	for range 2 { // asked once more, it still asks for the same
+		one := newest()
+		if one.State != fetch.Partial || one.Problem == nil || !one.Problem.Reauthorize ||
+			one.Problem.StatusCode != 511 {
+			t.Errorf("fetch %+v", one)
+		}
+		if authorized() {
+			t.Error("authorised, though the source asks for it again")
+		}
+		if err := w.Fetches.Request(t.Context(), app.Bearer(token).Grant, wire.SessionOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	account := app.ConnectionTo(token, 900101)
+	path := "/apps/saas/reauthorize?lng=en&accountRef=" + app.AccountHandle(token, account)
+	address := app.OnboardURL(path, token)
+	p = b.Get(address)
+	text := p.Text()
+	if p.Title() != "Connect Sample care provider again" || p.TextOf("provider-go") != "Allow again" ||
+		!strings.Contains(text, "This is sample data. It is invented and about nobody.") ||
+		strings.Contains(text, "DigiD") || p.Has("provider-other") {
+		t.Errorf("page: %s", text)
+	}
+	reference := app.Connections(token)[0].Reference
+	for _, p := range []*webtest.Page{p.Click("provider-go"), b.Get(address)} { // and loaded again
+		q := p.Callback().Query()
+		if q.Get("success") != "true" || q.Get("accountReference") != reference {
+			t.Errorf("callback %v, want %s", q, reference)
+		}
+	}
+	if one := newest(); one.State != fetch.Completed || one.Problem != nil || one.Files == 0 || !authorized() {
+		t.Errorf("afterwards %+v, authorised %t", one, authorized())
+	}
+	if list := app.Connections(token); len(list) != 1 || list[0].ID != account {
+		t.Errorf("accounts %+v", list)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
@@ -34,7 +33,9 @@ type consentPage struct {
 	Purpose string
 	// May and MayNot list what the contract allows and what not; Notes is what else to know.
 	May, MayNot, Notes []string
-	Until              time.Time
+	// Also is what the person allows the application already by other contracts.
+	Also  []string
+	Until time.Time
 	// Earlier is when an earlier consent expired; nil if the person has not consented before.
 	Earlier *time.Time
 	// IsRenewal reports that the question is whether to go on.
@@ -72,11 +73,11 @@ func (c *consent) Show(
 	}
 	if sample, err := c.connections.FindSample(flow.request, flow.query.connectionQuery()); err == nil {
 		page.Sample, page.OtherURL = sample.SampleSet, otherSourceURL(c.connections, flow)
-		page.Source = sourceTitle(c.catalogue, t, sample)
+		page.Source = c.ui.SourceName(t, sample.ID, sample.Name)
 	}
 	provider := ""
 	if connected != nil && !connected.Source.IsPull() {
-		provider, page.Account = ui.CleanText(connected.Source.Name), connected.ID
+		provider, page.Account = c.ui.SourceName(t, connected.Source.ID, connected.Source.Name), connected.ID
 	}
 	var err error
 	if page.May, page.MayNot, err = c.permissions(r, in, flow, connected, page.Source); err != nil {
@@ -86,7 +87,8 @@ func (c *consent) Show(
 	if err != nil {
 		return err
 	}
-	if page.Notes, err = c.notes(r, in, flow, provider, storage); err != nil {
+	page.Notes = c.notes(r, flow, provider, storage)
+	if page.Also, err = c.allowedAlready(r, in, flow); err != nil {
 		return err
 	}
 	page.After = t.Text("consent.after", "app", app)
@@ -135,7 +137,8 @@ func (c *consent) permissions(
 	if source != "" {
 		may = append([]string{t.Text("consent.may.sample", "provider", source)}, may...)
 	} else if connected != nil && !connected.Source.IsPull() {
-		provider, what := ui.CleanText(connected.Source.Name), c.sentData(flow, connected).In(t)
+		provider := c.ui.SourceName(t, connected.Source.ID, connected.Source.Name)
+		what := c.sentData(flow, connected).In(t)
 		// The contract still allows to write, so both are said.
 		may = []string{
 			t.Text("consent.may.push", "what", what, "provider", provider),
@@ -168,10 +171,9 @@ func (c *consent) storage(r *http.Request, in *library.SignedIn, flow *requestFl
 
 // notes are what else the person should know.
 func (c *consent) notes(
-	r *http.Request, in *library.SignedIn, flow *requestFlow, provider string, storage library.StorageID,
-) ([]string, error) {
+	r *http.Request, flow *requestFlow, provider string, storage library.StorageID,
+) (notes []string) {
 	t, app, client := ui.BrowserOf(r).Texts, flow.appName(), flow.request.Client
-	var notes []string
 	if client.Contract.Access == library.Read {
 		notes = append(notes, t.Text("consent.note.copy", "app", app))
 	}
@@ -181,22 +183,23 @@ func (c *consent) notes(
 	if storage != "" {
 		notes = append(notes, t.Text("consent.note.storage", "app", app))
 	}
-	granted, err := c.otherGrants(r, in, flow.request)
-	if err != nil {
-		return nil, err
-	}
-	if len(granted) > 0 {
-		connections, err := c.connections.List(r.Context(), in)
-		if err != nil {
-			return nil, err
-		}
-		list := strings.Join(grantLines(c.ui.Permissions(t), granted, connections), "; ")
-		notes = append(notes, t.Text("consent.note.also", "app", app, "list", list))
-	}
 	if !client.Application.Checked {
 		notes = append(notes, t.Text("consent.note.unchecked", "operator", c.ui.Operator))
 	}
-	return notes, nil
+	return notes
+}
+
+// allowedAlready is what the person allows the application already by other contracts.
+func (c *consent) allowedAlready(r *http.Request, in *library.SignedIn, flow *requestFlow) ([]string, error) {
+	granted, err := c.otherGrants(r, in, flow.request)
+	if err != nil || len(granted) == 0 {
+		return nil, err
+	}
+	connections, err := c.connections.List(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	return grantLines(c.ui.Permissions(ui.BrowserOf(r).Texts), granted, connections), nil
 }
 
 // expiredAt is when the earlier consent expired; nil if it has not, or if there is none.
@@ -258,7 +261,8 @@ func (c *consent) otherProviders(
 	for _, other := range connections {
 		if other.Grant == grant.ID && (connected == nil || other.ID != connected.ID) {
 			may = append(may, t.Text("consent.may.push",
-				"what", ui.NewDataTypes(nil).In(t), "provider", ui.CleanText(other.Source.Name)))
+				"what", ui.NewDataTypes(nil).In(t),
+				"provider", c.ui.SourceName(t, other.Source.ID, other.Source.Name)))
 		}
 	}
 	return may, nil

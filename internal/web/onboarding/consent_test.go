@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/server"
 	"github.com/carrelhq/carrel/internal/web/webtest"
 )
@@ -214,4 +215,24 @@ func TestDeniedConnectionInActivity(t *testing.T) {
 	}
 	b.SignIn("/sign-in", webtest.Anna)
 	want("never answered", 2)
+}
+
+// What the person allows an application already is a list, and not one long sentence.
+func TestConsentListsOtherGrants(t *testing.T) {
+	t.Parallel()
+	w := webtest.New(t)
+	app := w.Register("Demo Clinic")
+	b := w.NewPerson(webtest.Anna)
+	b.Get(app.AuthorizeURL(webtest.WebCallback)).Click("allow").Callback()
+	reads := app.Another(webtest.Reads(library.Scope{Raw: true}))
+	b.Get(reads.AuthorizeURL(webtest.WebCallback)).Click("allow").Callback()
+	p := b.Get(app.Another(webtest.DeletesLibrary).AuthorizeURL(webtest.WebCallback) + "&lng=en")
+	if !strings.Contains(p.Text(), "You already allow Demo Clinic:") {
+		t.Fatalf("page: %s", p.Text())
+	}
+	for _, line := range []string{"<li>Add files to your library</li>", "<li>Read files: all of them</li>"} {
+		if !strings.Contains(p.Body, line) {
+			t.Errorf("no %s: %s", line, p.TextOf("consent-also"))
+		}
+	}
 }

@@ -53,8 +53,7 @@ type Services struct {
 // New returns the pages of an application's request.
 func New(u *ui.UI, signIn *signin.Pages, services Services) *Pages {
 	app := &appReturn{ui: u, consents: services.Consents}
-	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections,
-		catalogue: services.Catalogue}
+	redirect := &ProviderRedirect{ui: u, logins: signIn.Logins, connections: services.Connections}
 	fetching := &fetches{ui: u, consents: services.Consents, fetcher: services.Fetches}
 	choose := &chooseProvider{ui: u, connections: services.Connections, catalogue: services.Catalogue}
 	return &Pages{

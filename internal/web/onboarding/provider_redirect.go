@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/carrelhq/carrel/internal/catalogue"
+	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/delivery"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/web/signin"
@@ -20,7 +20,6 @@ type ProviderRedirect struct {
 	ui          *ui.UI
 	logins      *signin.Logins
 	connections *delivery.Connections
-	catalogue   *catalogue.Catalogue
 }
 
 // providerRedirectPage is what a person sees before they go to a provider, and when they have come back without
@@ -53,7 +52,8 @@ func (h *ProviderRedirect) Show(
 ) error {
 	t := ui.BrowserOf(r).Texts
 	page := &providerRedirectPage{
-		App: flow.appName(), Provider: ui.CleanText(step.Provider), State: state, IsAgain: isReconnect(step),
+		App: flow.appName(), Provider: h.ui.SourceName(t, step.Source.ID, step.Source.Name), State: state,
+		IsAgain: isReconnect(step), IsSample: step.Sample,
 	}
 	title := "provider.go_h1"
 	switch result, ended := providerResults[state]; {
@@ -61,12 +61,14 @@ func (h *ProviderRedirect) Show(
 		title, page.Text = result.title, t.Text(result.text)
 	case page.IsAgain:
 		title = "reauth.account_h1"
+	case page.IsSample:
+		title = "provider.sample_h1"
 	}
-	if step.Sample {
-		title, page.IsSample = "provider.sample_h1", true
-		page.Provider = sourceTitle(h.catalogue, t, delivery.Source{ID: step.Target.Source, Name: step.Provider})
+	switch {
+	case page.IsAgain:
+	case page.IsSample:
 		page.OtherURL = otherSourceURL(h.connections, flow)
-	} else if !page.IsAgain {
+	default:
 		page.OtherURL = flow.chooseURL()
 	}
 	page.Page = h.ui.NewPage(r, t.Text(title, "provider", page.Provider))
@@ -89,7 +91,7 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 		return ui.SeeOther(w, r, flow.url()) // nothing to connect, or not chosen yet
 	}
 	if step.Sample {
-		return h.connectSample(w, r, in, flow)
+		return h.connectSample(w, r, in, flow, step.Target.Account)
 	}
 	address, err := h.connections.StartAuthorization(r.Context(), in, flow.request, step.Target, flow.url())
 	switch {
@@ -109,13 +111,19 @@ func (h *ProviderRedirect) Post(w http.ResponseWriter, r *http.Request, in *libr
 	return ui.SeeOther(w, r, address)
 }
 
-// connectSample connects sample data, and goes on with the request.
+// connectSample connects sample data, or an account with it again, and goes on with the request.
 func (h *ProviderRedirect) connectSample(
-	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow,
+	w http.ResponseWriter, r *http.Request, in *library.SignedIn, flow *requestFlow, again wire.AccountID,
 ) error {
-	source, err := h.connections.FindSample(flow.request, flow.query.connectionQuery())
-	if err == nil {
-		_, err = h.connections.ConnectSample(r.Context(), in, flow.request, source)
+	var err error
+	if again != "" {
+		_, err = h.connections.ReconnectSample(r.Context(), in, flow.request, again)
+	} else {
+		var source delivery.Source
+		source, err = h.connections.FindSample(flow.request, flow.query.connectionQuery())
+		if err == nil {
+			_, err = h.connections.ConnectSample(r.Context(), in, flow.request, source)
+		}
 	}
 	if err != nil {
 		return answerError(err, in, flow)

@@ -121,8 +121,9 @@ func (a *appReturn) redirectFromProvider(
 	w http.ResponseWriter, r *http.Request, request *library.PendingRequest, connected *delivery.Connection,
 	callback string,
 ) error {
-	provider := ui.CleanText(connected.Source.Name)
-	title := ui.BrowserOf(r).Texts.Text("provider.ok", "provider", provider)
+	t := ui.BrowserOf(r).Texts
+	provider := a.ui.SourceName(t, connected.Source.ID, connected.Source.Name)
+	title := t.Text("provider.ok", "provider", provider)
 	return a.show(w, request, callback, &appReturnPage{Page: a.ui.NewPage(r, title), Outcome: outcomeNone})
 }
 

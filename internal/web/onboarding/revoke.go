@@ -54,7 +54,8 @@ func (h *revoke) Show(w http.ResponseWriter, r *http.Request, in *library.Signed
 		return err
 	}
 	if target.Account != nil {
-		title = t.Text("accounts.disconnect_h1", "provider", ui.CleanText(target.Account.Source.Name))
+		source := target.Account.Source
+		title = t.Text("accounts.disconnect_h1", "provider", h.ui.SourceName(t, source.ID, source.Name))
 		page.Text, page.Confirm = t.Text("accounts.disconnect_text"), t.Text("accounts.disconnect")
 		page.ConfirmID = "disconnect-confirm"
 		if target.Account.StaysReadable(grants, h.ui.Now()) {
@@ -103,7 +104,7 @@ func grantLines(
 		var providers []string
 		for _, c := range connections {
 			if c.Grant == g.Grant.ID {
-				providers = append(providers, c.Source.Name)
+				providers = append(providers, t.SourceName(c.Source.ID, c.Source.Name))
 			}
 		}
 		for _, line := range t.OfGrant(g, providers) {
@@ -134,7 +135,8 @@ func (h *revoke) Post(w http.ResponseWriter, r *http.Request, in *library.Signed
 	t := ui.BrowserOf(r).Texts
 	title := t.Text("revoke.done", "app", flow.appName())
 	if target.Account != nil {
-		title = t.Text("accounts.done", "provider", ui.CleanText(target.Account.Source.Name))
+		source := target.Account.Source
+		title = t.Text("accounts.done", "provider", h.ui.SourceName(t, source.ID, source.Name))
 	}
 	callback, err := h.connections.Revoke(r.Context(), in, flow.request)
 	if err != nil {

@@ -22,12 +22,18 @@ func (p *Pages) checkSource(flow *requestFlow) error {
 		}
 	}
 	// Only a contract that writes can send, and only one that reads collects.
-	access, scope := flow.request.Client.Contract.Access, q.scope
+	access, sources := flow.request.Client.Contract.Access, q.connectionQuery().SampleQuery(flow.request)
 	if access != library.Read {
-		scope = library.SourcesScope{}
+		sources.Scope = library.SourcesScope{}
 	}
-	if (!q.push || access == library.Write) && p.catalogue.Offers(q.service, q.push, q.sample, scope) {
+	mayConnect, withoutSet := !q.push || access == library.Write, sources
+	withoutSet.Set = ""
+	switch {
+	case mayConnect && p.catalogue.Offers(q.service, q.push, sources):
 		return nil
+	case mayConnect && p.catalogue.Offers(q.service, q.push, withoutSet):
+		return ui.PageUnknownSampleSet.Wrap(errors.New("address names a sampleDataSet that the source does not have, " +
+			"or no source: permission-access/sample/datasets lists those of a source")).For(flow.request)
 	}
 	return ui.PageUnknownSource.Wrap(errors.New("address names a source that cannot be connected")).For(flow.request)
 }

@@ -31,6 +31,8 @@ var (
 	PageWrongPerson    = ErrorPage{"error.wrong_person", http.StatusForbidden, library.CallbackInvalidCode}
 	PageUnknownAccount = ErrorPage{"error.account", http.StatusForbidden, library.CallbackOnboardError}
 	PageUnknownSource  = ErrorPage{"error.source", http.StatusNotFound, library.CallbackOnboardError}
+	// PageUnknownSampleSet is for sample data that a source, or every source that can be chosen, does not have.
+	PageUnknownSampleSet = ErrorPage{"error.sample_set", http.StatusNotFound, library.CallbackOnboardError}
 	// PageUnknownStorage is for a storage that has expired, or is somebody else's.
 	PageUnknownStorage = ErrorPage{"error.storage", http.StatusForbidden, library.CallbackInitializeCheckFail}
 	// PageSandboxLimit is for too many libraries to try things out with.

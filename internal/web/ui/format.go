@@ -88,8 +88,11 @@ func (f Formatter) relativeDay(t, now time.Time) string {
 	return ""
 }
 
-// Size is "512 bytes", "6 KB", "4.1 MB".
+// Size is "1 byte", "512 bytes", "6 KB", "4.1 MB".
 func (f Formatter) Size(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
 	if n < 1000 {
 		return strconv.FormatInt(n, 10) + " bytes"
 	}

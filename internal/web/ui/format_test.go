@@ -21,6 +21,8 @@ func TestFormatter(t *testing.T) {
 		{en.DayHeading(at, at), "Today, 4 March"},
 		{en.DayHeading(at, at.AddDate(1, 0, 0)), "4 March 2026"},
 		{en.Size(0), "0 bytes"},
+		{en.Size(1), "1 byte"},
+		{nl.Size(1), "1 byte"},
 		{en.Size(999), "999 bytes"},
 		{en.Size(182_400), "182 KB"},
 		{en.Size(6_000), "6 KB"},
@@ -41,4 +43,16 @@ func TestFormatter(t *testing.T) {
 // formatter writes dates in UTC.
 func formatter(t *ui.Texts) ui.Formatter {
 	return (&ui.UI{Config: ui.Config{Zone: time.UTC}}).Formatter(t)
+}
+
+func TestInitials(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Demo Clinic": "DC", "sint Lucas Hospital": "SL", "Spotify (sample data)": "SS", "“Élan” 2": "É2", "– (": "",
+		"": "",
+	} {
+		if got := ui.Initials(name); got != want {
+			t.Errorf("initials of %q are %q, want %q", name, got, want)
+		}
+	}
 }

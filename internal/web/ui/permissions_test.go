@@ -15,6 +15,8 @@ type names struct{}
 
 func (names) ServiceName(id int) string { return map[int]string{19: "Spotify"}[id] }
 
+func (names) SourceName(int, string, string) string { return "" }
+
 func (names) ServiceGroupName(id int) string { return map[int]string{7: "Own group\u202e"}[id] }
 
 func TestPermissions(t *testing.T) {
@@ -91,18 +93,22 @@ func TestPermissions(t *testing.T) {
 			library.Contract{Access: library.Read, Scope: library.Scope{Raw: true, Mapped: true, TimeRanges: times}},
 			"Read all files that apps put in your library, and new ones too.|" +
 				"Read data from services that you connect, new data too.|" +
-				"Of that data from services, only this time: the last year, the last 3 months, from 1 January 2010 " +
-				"until 31 December 2014, from 2 May 2020 or until 3 June 2000.",
+				"Of that data from services, only files that reach into this time: the last year, the last 3 months, " +
+				"from 1 January 2010 up to and including 31 December 2014, from 2 May 2020 or up to and including " +
+				"3 June 2000. A file can hold about a month. Lists without dates, such as allergies, are always " +
+				"included.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
-			"Read files: those that apps put in your library; data from services that you connect, only the last " +
-				"year, the last 3 months, from 1 January 2010 until 31 December 2014, from 2 May 2020 or " +
-				"until 3 June 2000"},
+			"Read files: those that apps put in your library; data from services that you connect, only files that " +
+				"reach into this time: the last year, the last 3 months, from 1 January 2010 up to and including " +
+				"31 December 2014, from 2 May 2020 or up to and including 3 June 2000; and lists without dates"},
 		{"what nobody can say", library.Contract{Access: library.Read, Scope: library.Scope{Mapped: true,
 			TimeRanges: []wire.TimeRange{{Last: "1 c"}}}},
 			"Read data from services that you connect, new data too.|" +
-				"Of that data from services, only this time: no time.",
+				"Of that data from services, only files that reach into this time: no time. A file can hold about a " +
+				"month. Lists without dates, such as allergies, are always included.",
 			"See any other files.|Change or delete files.|See your email address, your name or your other apps.",
-			"Read files: data from services that you connect, only no time"},
+			"Read files: data from services that you connect, only files that reach into this time: no time; and " +
+				"lists without dates"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			may, mayNot := texts.Of(tt.contract)

@@ -3,6 +3,7 @@ package ui
 import (
 	"html/template"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/carrelhq/carrel/internal/library"
@@ -31,8 +32,9 @@ func ApplicationName(r *library.PendingRequest) string { return CleanText(r.Clie
 func Initials(name string) string {
 	var letters []rune
 	for _, word := range strings.Fields(name) {
-		if len(letters) < 2 {
-			first, _ := utf8.DecodeRuneInString(word)
+		i := strings.IndexFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		if i >= 0 && len(letters) < 2 {
+			first, _ := utf8.DecodeRuneInString(word[i:])
 			letters = append(letters, first)
 		}
 	}

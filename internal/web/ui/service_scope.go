@@ -9,10 +9,13 @@ import (
 	"github.com/carrelhq/carrel/internal/library"
 )
 
-// ServiceNames has the names of services and of their groups; empty for one that it does not know.
+// ServiceNames has the names of services, of their groups, and of their sources; empty for one that it does not know.
 type ServiceNames interface {
 	ServiceGroupName(id int) string
 	ServiceName(id int) string
+	// SourceName is the name of a source in a language. Without an id it is that of a source which has the name in the
+	// catalogue's own language: events keep no more than a name.
+	SourceName(id int, name, language string) string
 }
 
 // groupKeys are the texts for the groups of services that every catalogue has.
@@ -37,6 +40,22 @@ type noNames struct{}
 
 func (noNames) ServiceGroupName(int) string { return "" }
 func (noNames) ServiceName(int) string      { return "" }
+
+func (noNames) SourceName(int, string, string) string { return "" }
+
+// SourceName is the name of a source in the language of t, if the catalogue still has the source, and otherwise the
+// name that was stored. The id is zero if it was not.
+func (u *UI) SourceName(t *Texts, id int, stored string) string {
+	return u.Permissions(t).SourceName(id, stored)
+}
+
+// SourceName is as [UI.SourceName].
+func (p PermissionTexts) SourceName(id int, stored string) string {
+	if name := p.names.SourceName(id, stored, p.Code); name != "" {
+		return CleanText(name)
+	}
+	return CleanText(stored)
+}
 
 // services describes what a contract's scope has of services, and of which time; the second is empty without a bound.
 func (p PermissionTexts) services(s library.Scope) (services, periods string) {

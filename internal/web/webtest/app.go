@@ -114,7 +114,7 @@ func (a *App) Edit(change func(*library.Contract)) {
 // DeletesUser makes the call "delete user" for the person of an access token.
 func (a *App) DeletesUser(accessToken string) {
 	a.w.T.Helper()
-	if err := a.w.People.DeleteForBearer(a.w.T.Context(), a.bearer(accessToken), a.w.Consents); err != nil {
+	if err := a.w.People.DeleteForBearer(a.w.T.Context(), a.Bearer(accessToken), a.w.Consents); err != nil {
 		a.w.T.Fatal(err)
 	}
 }
@@ -122,7 +122,7 @@ func (a *App) DeletesUser(accessToken string) {
 // LibraryOf returns the library of the person of an access token.
 func (a *App) LibraryOf(accessToken string) library.Library {
 	a.w.T.Helper()
-	return a.bearer(accessToken).Library
+	return a.Bearer(accessToken).Library
 }
 
 // Disable ends the contract.
@@ -185,7 +185,7 @@ func (a *App) tokenURL(address string, claims wire.RequestClaims) string {
 // RevokeURL asks to revoke an account.
 func (a *App) RevokeURL(callback, accessToken string, account wire.AccountID) string {
 	a.w.T.Helper()
-	code, err := a.w.Connections.OpenRevocation(a.w.T.Context(), a.bearer(accessToken), account, callback)
+	code, err := a.w.Connections.OpenRevocation(a.w.T.Context(), a.Bearer(accessToken), account, callback)
 	if err != nil {
 		a.w.T.Fatal(err)
 	}
@@ -201,7 +201,8 @@ func (a *App) call(claims wire.RequestClaims) *library.SignedRequest {
 	})
 }
 
-func (a *App) bearer(accessToken string) *library.Bearer {
+// Bearer is who an access token speaks for.
+func (a *App) Bearer(accessToken string) *library.Bearer {
 	a.w.T.Helper()
 	return carreltest.Must(a.contract.GrantOfToken(accessToken).Bearer())(a.w.T)
 }
@@ -238,7 +239,7 @@ func (a *App) Send(accessToken string, account wire.AccountID, types ...string) 
 // Connections lists the accounts at providers that the application knows of.
 func (a *App) Connections(accessToken string) []wire.Account {
 	a.w.T.Helper()
-	all, err := a.w.Connections.ListForBearer(a.w.T.Context(), a.bearer(accessToken))
+	all, err := a.w.Connections.ListForBearer(a.w.T.Context(), a.Bearer(accessToken))
 	if err != nil {
 		a.w.T.Fatal(err)
 	}
@@ -266,7 +267,7 @@ func (a *App) ConnectionTo(accessToken string, source int) wire.AccountID {
 // UserAccount is the account that stands for the person at the application.
 func (a *App) UserAccount(accessToken string) wire.AccountID {
 	a.w.T.Helper()
-	list, err := a.w.Consents.ListAccounts(a.w.T.Context(), a.bearer(accessToken))
+	list, err := a.w.Consents.ListAccounts(a.w.T.Context(), a.Bearer(accessToken))
 	if err != nil || len(list) != 1 {
 		a.w.T.Fatalf("accounts %v, %v", list, err)
 	}
@@ -276,7 +277,7 @@ func (a *App) UserAccount(accessToken string) wire.AccountID {
 // Disconnect disconnects an account.
 func (a *App) Disconnect(accessToken string, account wire.AccountID) {
 	a.w.T.Helper()
-	if err := a.w.Connections.DeleteForBearer(a.w.T.Context(), a.bearer(accessToken), account); err != nil {
+	if err := a.w.Connections.DeleteForBearer(a.w.T.Context(), a.Bearer(accessToken), account); err != nil {
 		a.w.T.Fatal(err)
 	}
 }
@@ -326,5 +327,5 @@ func (a *App) Works(accessToken string) bool {
 // GrantOf is the id of the grant of an access token.
 func (a *App) GrantOf(accessToken string) string {
 	a.w.T.Helper()
-	return string(a.bearer(accessToken).Grant.ID)
+	return string(a.Bearer(accessToken).Grant.ID)
 }
