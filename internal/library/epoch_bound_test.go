@@ -8,8 +8,9 @@ import (
 	"github.com/carrelhq/carrel/internal/seal"
 )
 
-// TestEpochsAreBounded: a server remembers so many libraries at a time. Files of others are sealed by themselves, until
-// those into which nothing is pushed are forgotten. Secrets that are not needed any more are wiped.
+// TestEpochsAreBounded: a server remembers so many libraries at a time, and puts so many files into an epoch. Files of
+// other libraries are sealed by themselves, until those into which nothing is pushed are forgotten. Secrets that are not
+// needed any more are wiped.
 func TestEpochsAreBounded(t *testing.T) {
 	t.Parallel()
 	key, err := seal.GenerateKey()
@@ -28,8 +29,17 @@ func TestEpochsAreBounded(t *testing.T) {
 		return row
 	}
 	push("first")
-	if push("first") == nil {
+	full := push("first")
+	if full == nil {
 		t.Fatal("there is no epoch")
+	}
+	for range epochFiles - 1 {
+		if push("first").ID != full.ID {
+			t.Fatal("an epoch has ended before it is full")
+		}
+	}
+	if push("first").ID == full.ID {
+		t.Error("an epoch has too many files")
 	}
 	for i := range maxEpochs {
 		if e.of(ID(fmt.Sprint(i)), now) != nil {
