@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/provider/providertest"
 	"github.com/carrelhq/carrel/internal/server"
 )
@@ -24,14 +24,16 @@ func TestCertificateWarnings(t *testing.T) {
 		const day = 24 * time.Hour
 		ca, start := providertest.NewCA(t, "Root of the test"), time.Now()
 		c := certificateAt(t, folder, ca, start.Add(2*day), start.Add(20*day))
-		var said bytes.Buffer
+		var log carreltest.Log
+		read := 0 // how much of the log has been looked at
+		said := func() string { return log.String()[read:] }
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go c.WarnDaily(ctx, slog.New(slog.NewTextHandler(&said, nil)))
+		go c.WarnDaily(ctx, slog.New(slog.NewTextHandler(&log, nil)))
 		count := func(words ...string) (n int) {
 			t.Helper()
 		next:
-			for line := range strings.Lines(said.String()) {
+			for line := range strings.Lines(said()) {
 				for _, word := range append(words, "level=WARN", filepath.Join(folder, "own.pem")) {
 					if !strings.Contains(line, word) {
 						continue next
@@ -39,7 +41,7 @@ func TestCertificateWarnings(t *testing.T) {
 				}
 				n++
 			}
-			said.Reset()
+			read = len(log.String())
 			return n
 		}
 		date := func(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05") }
@@ -52,15 +54,15 @@ func TestCertificateWarnings(t *testing.T) {
 			t.Errorf("%d warnings in two days of a certificate that is not valid yet", n)
 		}
 		pass(5 * day)
-		if n := strings.Count(said.String(), "\n"); n != 0 {
-			t.Errorf("%d lines of a certificate that is valid for long:\n%s", n, &said)
+		if n := strings.Count(said(), "\n"); n != 0 {
+			t.Errorf("%d lines of a certificate that is valid for long:\n%s", n, said())
 		}
 		pass(10 * day)
 		if n := count("expires soon", "validUntil="+date(start.Add(20*day))); n != 10 {
 			t.Errorf("%d warnings in ten days of a certificate that expires soon", n)
 		}
 		pass(4 * day)
-		said.Reset()
+		read = len(log.String())
 		pass(3 * day)
 		if n := count("has expired", "validUntil="+date(start.Add(20*day))); n != 3 {
 			t.Errorf("%d warnings in three days of a certificate that has expired", n)
