@@ -56,7 +56,10 @@ func (l *libraryCheck) checkFile(ctx context.Context, arrival EventDetails) erro
 func (l *libraryCheck) checkEpoch(ctx context.Context, file StoredFile) error {
 	id, _, ok := epochKeyOf(Content{Key: file.Key})
 	if ok {
-		_, err := l.Store.GetEncapsulation(ctx, l.id, id)
+		encapsulation, err := l.Store.GetEncapsulation(ctx, l.id, id)
+		if err == nil && len(encapsulation) != seal.EncapsulationSize {
+			l.add("file %s: what its key derives from has %d bytes", file.ID, len(encapsulation))
+		}
 		if ok = !errors.Is(err, ErrNotFound); ok {
 			return err
 		}

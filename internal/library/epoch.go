@@ -92,6 +92,7 @@ type epochs struct {
 type epoch struct {
 	mu       sync.Mutex
 	lastPush time.Time
+	gone     bool // forgotten, so that nothing would wipe a secret
 	// row is the row of the open epoch; nil if there is none.
 	row    *Epoch
 	secret seal.Epoch
@@ -124,13 +125,16 @@ func (e *epochs) sealSmall(owner Library, file File, plain []byte) (_ Content, r
 // fileKey returns the key of a file in its library's epoch, and sets Key of the content. The row is nil if the file has
 // to be sealed by itself.
 func (e *epochs) fileKey(owner Library, file File, content *Content) (_ seal.FileKey, row *Epoch, err error) {
-	now := file.CreatedAt
-	of := e.of(owner.ID, now)
+	of := e.of(owner.ID)
 	if of == nil {
 		return seal.FileKey{}, nil, nil
 	}
 	of.mu.Lock()
 	defer of.mu.Unlock()
+	if of.gone {
+		return seal.FileKey{}, nil, nil
+	}
+	now := e.now() // not when the file began to arrive: later ones may have come before
 	since := now.Sub(of.lastPush)
 	of.lastPush = now
 	publicKey := seal.Hash(sha256.Sum256(owner.PublicKey.Bytes()))
@@ -158,9 +162,10 @@ func (e *epochs) fileKey(owner Library, file File, content *Content) (_ seal.Fil
 }
 
 // of returns what is known of the pushes into a library; nil if there is no room to know more, or nothing was known.
-func (e *epochs) of(id ID, now time.Time) *epoch {
+func (e *epochs) of(id ID) *epoch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	now := e.now()
 	if of := e.libraries[id]; of != nil {
 		return of
 	}
@@ -190,6 +195,7 @@ func (e *epochs) forget(now time.Time) (open int) {
 		case of.row != nil:
 			open++
 		case now.Sub(of.lastPush) > epochAfter:
+			of.gone = true
 			delete(e.libraries, id)
 		}
 		of.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 )
 
 // TestEpochsAreBounded: a server remembers so many libraries at a time, and puts so many files into an epoch. Files of
-// other libraries are sealed by themselves, until those into which nothing is pushed are forgotten. Secrets that are not
-// needed any more are wiped.
+// other libraries are sealed by themselves, until those into which nothing is pushed are forgotten. Secrets that are
+// not needed any more are wiped.
 func TestEpochsAreBounded(t *testing.T) {
 	t.Parallel()
 	key, err := seal.GenerateKey()
@@ -33,7 +33,12 @@ func TestEpochsAreBounded(t *testing.T) {
 	if full == nil {
 		t.Fatal("there is no epoch")
 	}
-	for range epochFiles - 1 {
+	late := File{ID: "f", CreatedAt: now.Add(-time.Minute)} // whose content took long to arrive
+	if _, row, err := e.sealSmall(Library{ID: "first", PublicKey: key.PublicKey()}, late, nil); err != nil ||
+		row == nil || row.ID != full.ID {
+		t.Errorf("a file that arrives late ends the epoch: %v, %v", row, err)
+	}
+	for range epochFiles - 2 {
 		if push("first").ID != full.ID {
 			t.Fatal("an epoch has ended before it is full")
 		}
@@ -42,7 +47,7 @@ func TestEpochsAreBounded(t *testing.T) {
 		t.Error("an epoch has too many files")
 	}
 	for i := range maxEpochs {
-		if e.of(ID(fmt.Sprint(i)), now) != nil {
+		if e.of(ID(fmt.Sprint(i))) != nil {
 			t.Fatal("a library is known before its first file")
 		}
 	}

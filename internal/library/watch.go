@@ -22,6 +22,9 @@ const (
 	watchInterval = 400 * time.Millisecond
 	// watchTimeout is how long a check may take, so that one which hangs does not keep the others.
 	watchTimeout = 2 * time.Second
+	// maxWatchFailures is how often in a row a check may fail, some six seconds. Then what allows the transfer may have
+	// ended at another server, which reaches the database.
+	maxWatchFailures = 15
 )
 
 // watchedGrant is what allows the transfers of a grant.
@@ -80,6 +83,7 @@ type watches struct {
 type watched struct {
 	holds     func(context.Context) (bool, error)
 	transfers map[*transfer]struct{}
+	failures  int // in a row, of checks; of the round alone
 }
 
 // transfer is a transfer under way.
@@ -137,7 +141,12 @@ func (w *watches) round() {
 		ctx, cancel := context.WithTimeout(context.Background(), watchTimeout)
 		ok, err := of.holds(ctx)
 		cancel()
-		if err != nil || ok { // if the store fails, nobody can take anything back either
+		if err != nil {
+			of.failures++
+		} else {
+			of.failures = 0
+		}
+		if err == nil && ok || err != nil && of.failures < maxWatchFailures {
 			continue
 		}
 		for _, t := range transfers {

@@ -66,6 +66,7 @@ func TestWatchesApart(t *testing.T) {
 		hanging := add("hanging", func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() })
 		ended := add("ended", func(context.Context) (bool, error) { return false, nil })
 		time.Sleep(2*watchInterval + watchTimeout + time.Millisecond)
+		synctest.Wait()
 		if !errors.Is(context.Cause(ended), ErrEnded) {
 			t.Error("a transfer goes on that nothing allows")
 		}
@@ -73,6 +74,13 @@ func TestWatchesApart(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Errorf("%s: ended with %v", name, context.Cause(ctx))
 			}
+		}
+		// Who cannot ask for long does not know what has ended at another server.
+		time.Sleep(maxWatchFailures * (watchInterval + watchTimeout))
+		synctest.Wait()
+		if fine.Err() != nil || !errors.Is(context.Cause(failing), ErrEnded) ||
+			!errors.Is(context.Cause(hanging), ErrEnded) {
+			t.Errorf("after long: %v, %v, %v", fine.Err(), context.Cause(failing), context.Cause(hanging))
 		}
 	})
 }

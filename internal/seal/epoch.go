@@ -23,6 +23,9 @@ func NewEpochID() (id EpochID) {
 // encapsulation, which is most of the work of a seal, serves many files. It prints masked.
 type Epoch struct{ secret masked[[]byte] }
 
+// EncapsulationSize is the length of an encapsulation.
+const EncapsulationSize = 1120
+
 // epochExport is the context in which an epoch's secret is exported: RFC 9180, section 5.3.
 const epochExport = "carrel epoch secret"
 

@@ -40,6 +40,7 @@ const (
 	pgBadText             = "22021"
 	pgSerialization       = "40001"
 	pgDeadlock            = "40P01"
+	pgLockNotAvailable    = "55P03"
 )
 
 // libraryError returns the error of package library that a database's error stands for; nil if
@@ -78,6 +79,12 @@ func libraryError(err error) error {
 func worthRetrying(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == pgSerialization || pg.Code == pgDeadlock)
+}
+
+// isLockTimeout reports whether a PostgreSQL transaction has waited too long for another that has locked something.
+func isLockTimeout(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == pgLockNotAvailable
 }
 
 // affected returns ErrNotFound if a change affected no row.

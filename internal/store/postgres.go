@@ -64,6 +64,11 @@ func openPostgresPool(ctx context.Context, address string, lost *lostConnections
 	if !u.Query().Has("pool_max_conns") {
 		config.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
 	}
+	// A server that loses its power in a transaction would keep libraries locked for hours.
+	const idleTimeout = "idle_in_transaction_session_timeout"
+	if _, ok := config.ConnConfig.RuntimeParams[idleTimeout]; !ok {
+		config.ConnConfig.RuntimeParams[idleTimeout] = "60000" // ms, which is longer than writeTimeout
+	}
 	lost.configure(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

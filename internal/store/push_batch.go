@@ -20,9 +20,11 @@ import (
 
 // pushBatch is a transaction of pushes: it asks whether they may be added, and adds them.
 type pushBatch struct {
-	jobs    []*pushJob
-	refused map[*pushJob]bool
-	chains  map[library.ID]*pushChain
+	jobs []*pushJob
+	// skipLocked refuses pushes into libraries that others have locked.
+	skipLocked bool
+	refused    map[*pushJob]bool
+	chains     map[library.ID]*pushChain
 	// used are the grants whose last use is to be written.
 	used map[library.GrantID]time.Time
 }
@@ -41,6 +43,9 @@ const (
 		ON CONFLICT DO NOTHING RETURNING hash`
 	lockChains = `SELECT library_id, events, hash, mac FROM chains
 		WHERE library_id = ANY ($1::text[]) ORDER BY library_id FOR NO KEY UPDATE`
+	skipChains = lockChains + ` SKIP LOCKED`
+	// boundLocks bounds how long a batch waits for others, as it keeps the libraries that it has locked meanwhile.
+	boundLocks = `SET LOCAL lock_timeout = '50ms'`
 	// findGrants returns the number of each push whose grant and token stand. A token of no bytes is none.
 	findGrants = `SELECT p.n, g.last_used_at
 		FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS p (grant_id, library_id, token, n)
@@ -79,6 +84,7 @@ const (
 func (c *pushBatch) run(ctx context.Context, conn *pgxpool.Conn) error {
 	var b pgx.Batch
 	b.Queue("BEGIN")
+	b.Queue(boundLocks)
 	c.queueNonces(&b)
 	c.queueChains(&b)
 	c.queueGrants(&b)
@@ -134,7 +140,11 @@ func (c *pushBatch) queueNonces(b *pgx.Batch) {
 // queueChains locks the libraries and notes the ends of their chains. A chain that has to be repaired first refuses its
 // pushes.
 func (c *pushBatch) queueChains(b *pgx.Batch) {
-	b.Queue(lockChains, c.libraries()).Query(func(rows pgx.Rows) error {
+	lock := lockChains
+	if c.skipLocked {
+		lock = skipChains
+	}
+	b.Queue(lock, c.libraries()).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var end library.ChainEnd
 			if err := rows.Scan(&end.Library, &end.Seq, &end.Hash, &end.MAC); err != nil {

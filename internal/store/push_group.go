@@ -81,10 +81,14 @@ func (g *pushGroup) drain() {
 func (g *pushGroup) addAll(batch []*pushJob) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), writeTimeout)
 	defer cancel()
-	rest := slices.Clone(batch)
+	rest, skipLocked := slices.Clone(batch), false
 	for check := 0; check < maxChecks && len(rest) > 0; check++ {
-		refused, err := g.transaction(ctx, rest)
+		refused, err := g.transaction(ctx, rest, skipLocked)
 		switch {
+		case isLockTimeout(err) && !skipLocked:
+			// Somebody keeps a library locked. Those who push into others do not wait for that.
+			skipLocked = true
+			continue
 		case errors.Is(err, library.ErrOutcomeUnknown), err == nil && len(refused) == 0:
 			for _, j := range rest {
 				j.result <- err
@@ -110,14 +114,18 @@ func (g *pushGroup) addAlone(j *pushJob) {
 }
 
 // transaction adds pushes. If some are refused, or it returns an error, nothing was added, unless the error is
-// library.ErrOutcomeUnknown.
-func (g *pushGroup) transaction(ctx context.Context, jobs []*pushJob) (refused map[*pushJob]bool, err error) {
+// library.ErrOutcomeUnknown. With skipLocked it refuses pushes into libraries that are locked, and otherwise waits for
+// them for a moment.
+func (g *pushGroup) transaction(
+	ctx context.Context, jobs []*pushJob, skipLocked bool,
+) (refused map[*pushJob]bool, err error) {
 	conn, err := g.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Release() // which closes a connection that is still in a transaction
-	c := pushBatch{jobs: jobs, refused: map[*pushJob]bool{}, chains: map[library.ID]*pushChain{}}
+	c := pushBatch{jobs: jobs, skipLocked: skipLocked, refused: map[*pushJob]bool{},
+		chains: map[library.ID]*pushChain{}}
 	if err := c.run(ctx, conn); err != nil || len(c.refused) > 0 {
 		_, rollbackErr := conn.Exec(ctx, "ROLLBACK")
 		return c.refused, errors.Join(err, rollbackErr)
