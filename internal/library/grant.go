@@ -50,6 +50,10 @@ func (g Grant) Covers(c Contract) bool {
 	return g.Contract == c.ID && g.Access == c.Access && g.Allowed == c.Allowed()
 }
 
+// UsePrecision is how old a grant's LastUsedAt may be while it is used, so that not every call writes it: people are
+// shown no more than the minute.
+const UsePrecision = time.Minute
+
 // Active reports whether the grant is in force at now.
 func (g Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 

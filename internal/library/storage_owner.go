@@ -86,7 +86,7 @@ func (c *Consents) HasAccess(ctx context.Context, id ID, client wire.ClientID) (
 // true; at most once a minute. What is only shown must not make a call fail: an error is in the log.
 func (c *Consents) MarkAccessUsed(ctx context.Context, id ID, client wire.ClientID) {
 	grant, has, err := c.findAccess(ctx, id, client)
-	if now := c.now(); err == nil && has && now.Sub(grant.LastUsedAt) >= usePrecision {
+	if now := c.now(); err == nil && has && now.Sub(grant.LastUsedAt) >= UsePrecision {
 		err = c.store.UseGrant(ctx, id, grant.ID, now)
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) { // not found if it was revoked a moment ago
@@ -94,9 +94,6 @@ func (c *Consents) MarkAccessUsed(ctx context.Context, id ID, client wire.Client
 			"error", err)
 	}
 }
-
-// usePrecision is how old a grant's LastUsedAt may be while it is used: people are shown no more than the minute.
-const usePrecision = time.Minute
 
 // findAccess finds a grant of a client's application that counts: that of the client's contract, if it has one.
 func (c *Consents) findAccess(ctx context.Context, id ID, client wire.ClientID) (found Grant, has bool, err error) {

@@ -39,19 +39,14 @@ type watchedGrant struct {
 func (c *Consents) WatchGrant(ctx context.Context, b *Bearer) (context.Context, func()) {
 	key := watchedGrant{b.Grant.ID, b.Client.ID()}
 	return c.watches.add(ctx, key, func(ctx context.Context) (bool, error) {
-		var refused *Refusal
-		client, err := c.clients.getActive(ctx, b.Client.ID())
-		if errors.As(err, &refused) {
+		grant, err := c.store.GetGrant(ctx, b.Grant.ID)
+		if errors.Is(err, ErrNotFound) { // deleted with its library
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		grant, err := c.store.GetGrant(ctx, b.Grant.ID)
-		if errors.Is(err, ErrNotFound) { // deleted with its library
-			return false, nil
-		}
-		return err == nil && grant.Active(c.now()) && grant.Covers(client.Contract), err
+		return c.counts(ctx, grant)
 	})
 }
 

@@ -97,24 +97,31 @@ func TestAttackFetchIntoAnotherLibrary(t *testing.T) {
 	}
 }
 
+// fetchesFiles has a person connect sample data, and the library fetch it. It returns two of the files, and with what
+// they are read.
+func (k *keeper) fetchesFiles() (g *carreltest.Grant, session, one, two string) {
+	k.t.Helper()
+	anna := k.Person()
+	g = anna.Allows(k.Application().Contract(library.Read, mappedScope))
+	account := connectsSample(k.t, anna, g)
+	b := carreltest.Must(g.Bearer())(k.t)
+	if err := k.Fetches.Request(k.t.Context(), b.Grant, wire.SessionOptions{}); err != nil {
+		k.t.Fatal(err)
+	}
+	if state := fetched(k.t, k, account.ID); state != wire.StateCompleted {
+		k.t.Fatalf("the fetch ended as %s", state)
+	}
+	session = carreltest.Must(g.StartsSession(wire.SessionOptions{}))(k.t)
+	k.reads(&one, `SELECT MIN(file_id) FROM collected_files`)
+	k.reads(&two, `SELECT MAX(file_id) FROM collected_files`)
+	return g, session, one, two
+}
+
 // TestAttackFetchedFile: the keeper passes off one fetched file as another, or as one of their own. It does not open.
 func TestAttackFetchedFile(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
-		anna := k.Person()
-		g := anna.Allows(k.Application().Contract(library.Read, mappedScope))
-		account := connectsSample(t, anna, g)
-		b := carreltest.Must(g.Bearer())(t)
-		if err := k.Fetches.Request(t.Context(), b.Grant, wire.SessionOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		if state := fetched(t, k, account.ID); state != wire.StateCompleted {
-			t.Fatalf("the fetch ended as %s", state)
-		}
-		session := carreltest.Must(g.StartsSession(wire.SessionOptions{}))(t)
-		var one, two string
-		k.reads(&one, `SELECT MIN(file_id) FROM collected_files`)
-		k.reads(&two, `SELECT MAX(file_id) FROM collected_files`)
+		g, session, one, two := k.fetchesFiles()
 		if _, _, err := g.ReadsFile(session, wire.FileName(one)); err != nil {
 			t.Fatal(err)
 		}
@@ -155,20 +162,7 @@ func (c *contentReads) GetCollectedParts(ctx context.Context, id wire.FileName) 
 func TestAdoptionReadsFewContents(t *testing.T) {
 	t.Parallel()
 	withKeeper(t, func(t *testing.T, k *keeper) {
-		anna := k.Person()
-		g := anna.Allows(k.Application().Contract(library.Read, mappedScope))
-		account := connectsSample(t, anna, g)
-		b := carreltest.Must(g.Bearer())(t)
-		if err := k.Fetches.Request(t.Context(), b.Grant, wire.SessionOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		if state := fetched(t, k, account.ID); state != wire.StateCompleted {
-			t.Fatalf("the fetch ended as %s", state)
-		}
-		session := carreltest.Must(g.StartsSession(wire.SessionOptions{}))(t)
-		var one, two string
-		k.reads(&one, `SELECT MIN(file_id) FROM collected_files`)
-		k.reads(&two, `SELECT MAX(file_id) FROM collected_files`)
+		g, session, one, two := k.fetchesFiles()
 		reads := func(want bool) {
 			t.Helper()
 			for _, id := range []string{one, two} {

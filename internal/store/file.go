@@ -145,8 +145,7 @@ func markUsed(
 	if err != nil {
 		return err
 	}
-	// At most one write a minute: people are shown no more than the minute.
-	if at.Sub(fromMillis(used)) >= time.Minute {
+	if at.Sub(fromMillis(used)) >= library.UsePrecision {
 		return q.UseGrant(ctx, toMillis(at), grant)
 	}
 	return nil

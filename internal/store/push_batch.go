@@ -188,7 +188,7 @@ func (c *pushBatch) queueGrants(b *pgx.Batch) {
 			}
 			stands[number-1] = true
 			p := c.jobs[number-1].work
-			if p.event.At.Sub(fromMillis(query.Number(lastUse))) >= time.Minute {
+			if p.event.At.Sub(fromMillis(query.Number(lastUse))) >= library.UsePrecision {
 				c.used[p.grant] = p.event.At
 			}
 		}

@@ -15,21 +15,28 @@ import (
 	"github.com/carrelhq/carrel/internal/carreltest"
 	"github.com/carrelhq/carrel/internal/library"
 	"github.com/carrelhq/carrel/internal/library/librarytest"
+	"github.com/carrelhq/carrel/internal/store"
 	"github.com/carrelhq/carrel/internal/testenv"
 )
+
+// openWithGrants opens a PostgreSQL database with grants of twenty libraries, and another connection to it.
+func openWithGrants(t *testing.T) (db *store.DB, direct *sql.DB, grants []library.Grant) {
+	t.Helper()
+	url := testenv.Postgres(t)
+	db = open(t, url)
+	direct = carreltest.Must(sql.Open("pgx", url))(t)
+	t.Cleanup(func() { _ = direct.Close() })
+	for range 20 {
+		grants = append(grants, librarytest.AddGrant(t, db))
+	}
+	return db, direct, grants
+}
 
 // TestPushesShareTransactions: pushes that wait together are added by few transactions, into whichever libraries. One
 // that PostgreSQL does not take fails alone.
 func TestPushesShareTransactions(t *testing.T) {
 	t.Parallel()
-	url := testenv.Postgres(t)
-	db := open(t, url)
-	direct := carreltest.Must(sql.Open("pgx", url))(t)
-	t.Cleanup(func() { _ = direct.Close() })
-	grants := make([]library.Grant, 20)
-	for i := range grants {
-		grants[i] = librarytest.AddGrant(t, db)
-	}
+	db, direct, grants := openWithGrants(t)
 	const pushes, bad = 400, 77
 	atOnce := func(change func(i int, file *library.NewFile)) (errs [pushes]error) {
 		var wait sync.WaitGroup
@@ -70,14 +77,7 @@ func TestPushesShareTransactions(t *testing.T) {
 // does what else locks those. The push into it is stored when it is free.
 func TestPushesBesideALockedLibrary(t *testing.T) {
 	t.Parallel()
-	url := testenv.Postgres(t)
-	db := open(t, url)
-	direct := carreltest.Must(sql.Open("pgx", url))(t)
-	t.Cleanup(func() { _ = direct.Close() })
-	grants := make([]library.Grant, 20)
-	for i := range grants {
-		grants[i] = librarytest.AddGrant(t, db)
-	}
+	db, direct, grants := openWithGrants(t)
 	lock := carreltest.Must(direct.BeginTx(t.Context(), nil))(t)
 	carreltest.Must(lock.ExecContext(t.Context(), "UPDATE chains SET events = events WHERE library_id = $1",
 		string(grants[0].Library)))(t)
