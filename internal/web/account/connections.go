@@ -218,7 +218,7 @@ func (h *Connections) PostFetch(w http.ResponseWriter, r *http.Request, in *libr
 		err = h.fetches.RequestForPerson(r.Context(), in, connection.ID)
 	}
 	if errors.Is(err, library.ErrNotFound) { // its grant has ended meanwhile, or does not count any more
-		h.ui.SetFlash(w, "accounts.not_fetched", connection.Source.Name)
+		h.ui.SetFlash(w, "accounts.not_fetched", h.sourceName(r, connection))
 		return ui.SeeOther(w, r, "/accounts")
 	}
 	if err != nil {
