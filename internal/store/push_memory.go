@@ -117,9 +117,12 @@ func (m *pushMemory) add(ctx context.Context, p *push) error {
 	id := p.file.LibraryID
 	state, lastUsed, err := m.get(ctx, p)
 	if errors.Is(err, sql.ErrNoRows) {
-		// The push is refused, or its chain has to be repaired.
+		// The push is refused, and changes nothing, or its chain has to be repaired.
+		if err := p.alone(ctx, m.queries); err != nil {
+			return err
+		}
 		m.forget()
-		return p.alone(ctx, m.queries)
+		return nil
 	}
 	if err != nil {
 		return err
