@@ -235,17 +235,25 @@ func lookForDeadlocks(t *testing.T, db *sql.DB) {
 	}
 }
 
-// countDeadlocks returns how many transactions PostgreSQL has ended for a deadlock. A connection that has nothing to do
-// reports what it has counted after a second.
+// countDeadlocks returns how many transactions PostgreSQL has ended for a deadlock. A connection reports what it has
+// counted seconds later, or when it ends: so countDeadlocks ends all of them.
 func countDeadlocks(t *testing.T, db *sql.DB) (n int) {
 	t.Helper()
-	for range 12 {
-		time.Sleep(100 * time.Millisecond)
-		err := db.QueryRowContext(t.Context(),
-			"SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&n)
-		if err != nil {
-			t.Fatal(err)
+	db.SetMaxIdleConns(0)
+	query := func(text string, into *int) {
+		t.Helper()
+		librarytest.Must(t, db.QueryRowContext(t.Context(), text).Scan(into))
+	}
+	const others = " FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()" +
+		" AND backend_type = 'client backend'"
+	var left int
+	query("SELECT COUNT(pg_terminate_backend(pid))"+others, &left)
+	for deadline := time.Now().Add(10 * time.Second); left > 0; time.Sleep(20 * time.Millisecond) {
+		if query("SELECT COUNT(*)"+others, &left); time.Now().After(deadline) {
+			t.Fatalf("%d connections do not end", left)
 		}
 	}
+	time.Sleep(500 * time.Millisecond) // they are not listed any more shortly before they report
+	query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", &n)
 	return n
 }
