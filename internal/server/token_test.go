@@ -23,7 +23,7 @@ import (
 
 // tokenCall sends a request with the signed token to an endpoint, and returns the answer.
 func tokenCall(w *carreltest.World, method, endpoint, bearer string) (status int, body []byte, err error) {
-	r, err := http.NewRequest(method, w.URL+"/v1.7/"+endpoint, nil) //nolint:noctx // the test's server answers
+	r, err := http.NewRequest(method, w.URL+"/v1.7/"+endpoint, nil)
 	if err != nil {
 		return 0, nil, err
 	}
