@@ -51,15 +51,17 @@ const stateFile = "bench.json"
 // configuration asks for.
 func readState(folder string, c Config, n needs) (s state, err error) {
 	text, err := os.ReadFile(filepath.Join(folder, stateFile))
-	if err == nil {
+	isNew := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case isNew:
+		err = checkEmpty(folder)
+	case err == nil:
 		err = json.Unmarshal(text, &s)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = nil
 	}
 	if err != nil {
 		return state{}, fmt.Errorf("read %s: %w", filepath.Join(folder, stateFile), err)
 	}
-	if s.Application == "" {
+	if isNew {
 		s = state{Database: c.Database, Reads: n.reads || c.Keep != "", FilledLibraries: c.Libraries,
 			Files: c.Files, Largest: c.Largest, Size: c.Size}
 		if s.Files == 0 {
@@ -88,6 +90,16 @@ func readState(folder string, c Config, n needs) (s state, err error) {
 		return state{}, different("--libraries", s.FilledLibraries, c.Libraries)
 	}
 	return s, nil
+}
+
+// checkEmpty returns an error if there is something in a folder that is to be filled: nothing is added to the data of a
+// real server.
+func checkEmpty(folder string) error {
+	there, err := os.ReadDir(folder)
+	if err == nil && len(there) > 0 {
+		return fmt.Errorf("%s has other files, or was not filled to the end: give an empty folder with --keep", folder)
+	}
+	return err
 }
 
 // write writes the state into a folder. It has secrets of the libraries, but those have only what a measurement needs.
