@@ -169,9 +169,9 @@ func (v *victim) use(t *testing.T, clients map[string]*carreltest.Contract) {
 func TestTheft(t *testing.T) {
 	t.Parallel()
 	s := burgle(t)
-	if len(s.files) != 8 || len(s.seals) < 20 || len(s.boxes) != 4 || len(s.values) < 200 {
-		t.Fatalf("the thief has %d files, %d seals, %d boxes, %d values",
-			len(s.files), len(s.seals), len(s.boxes), len(s.values))
+	if len(s.files) != 8 || len(s.seals) < 12 || len(s.keys) < 8 || len(s.boxes) != 4 || len(s.values) < 200 {
+		t.Fatalf("the thief has %d files, %d seals, %d keys, %d boxes, %d values",
+			len(s.files), len(s.seals), len(s.keys), len(s.boxes), len(s.values))
 	}
 	inEpoch := 0
 	for _, f := range s.files {

@@ -87,14 +87,17 @@ func (k FileKey) OpenContent(file FileBinding, sealed []byte) ([]byte, error) {
 	return content, nil
 }
 
-func (k FileKey) gcm() (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.key.value())
+func (k FileKey) gcm() (cipher.AEAD, error) { return newGCM(k.key.value()) }
+
+// newGCM returns AES-256-GCM with a key of 32 bytes.
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("file cipher: %w", err)
+		return nil, fmt.Errorf("make cipher: %w", err)
 	}
 	gcm, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, fmt.Errorf("file cipher: %w", err)
+		return nil, fmt.Errorf("make cipher: %w", err)
 	}
 	return gcm, nil
 }

@@ -107,6 +107,7 @@ func FuzzOpenKey(f *testing.F) {
 	v, _ := readVectors(f)
 	secret := seal.SecretOf(v.Secret.Text)
 	f.Add(v.Library.HandedToSecret)
+	f.Add(readSecretVector(f).SealedKey)
 	f.Add(v.Text.Sealed)
 	f.Add(v.Small.Key)
 	f.Fuzz(func(t *testing.T, sealed []byte) {

@@ -63,6 +63,18 @@ func keyOfSecret(text string) (hybridKey, error) {
 	return newHybridKey(seed)
 }
 
+// openSealedKey opens a library's private key that is sealed to a secret.
+func openSealedKey(text string, sealed []byte) ([]byte, error) {
+	if len(sealed) != 32+32+16 {
+		return nil, errors.New("not of this format")
+	}
+	key, err := hkdf.Key(sha256.New, []byte(text), sealed[:32], "carrel library key", 32)
+	if err != nil {
+		return nil, err
+	}
+	return openGCM(key, make([]byte, 12), sealed[32:], nil)
+}
+
 // open opens a seal: HPKE base mode, one message.
 func (k hybridKey) open(info string, sealed []byte) ([]byte, error) {
 	if len(sealed) < 1088+32+16 {
@@ -220,6 +232,12 @@ func TestIndependentReader(t *testing.T) {
 			t.Error("the secret has another hash or public key")
 		}
 	})
+	t.Run("sealed to a secret", func(t *testing.T) {
+		got, err := openSealedKey(v.Secret.Text, readSecretVector(t).SealedKey)
+		if err != nil || !bytes.Equal(got, seed) {
+			t.Errorf("another key, or %v", err)
+		}
+	})
 	t.Run("password boxes", func(t *testing.T) {
 		for name, box := range map[string]boxVector{"password": v.PasswordBox, "recovery code": v.RecoveryBox} {
 			if got, err := openBox(box.Password, box.Box); err != nil || !bytes.Equal(got, seed) {
@@ -305,8 +323,12 @@ func TestIndependentReader(t *testing.T) {
 func TestTodaysWriting(t *testing.T) {
 	t.Parallel()
 	secret, library, file := seal.NewSecret(), newKey(t), seal.NewFileKey()
+	seed := must[[]byte](t)(openSealedKey(secret.Reveal(), must[seal.Sealed](t)(library.SealToSecret(secret))))
 	own := must[hybridKey](t)(keyOfSecret(secret.Reveal()))
-	seed := must[[]byte](t)(own.open("carrel library key", must[seal.Sealed](t)(library.SealToSecret(secret))))
+	toPublicKey := must[seal.Sealed](t)(library.SealTo(must[seal.PublicKey](t)(secret.PublicKey())))
+	if got := must[[]byte](t)(own.open("carrel library key", toPublicKey)); !bytes.Equal(got, seed) {
+		t.Error("the seal to a public key has another key")
+	}
 	box := must[seal.PasswordBox](t)(library.SealWithPassword(t.Context(), "password", cheap))
 	if got, err := openBox("password", box); err != nil || !bytes.Equal(got, seed) {
 		t.Errorf("password box: %v", err)

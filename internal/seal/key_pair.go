@@ -119,13 +119,14 @@ func (p PrivateKey) SealTo(to PublicKey) (Sealed, error) {
 	return to.Seal(libraryKeyPurpose, b)
 }
 
-// SealToSecret seals a copy of the private key to a secret.
+// SealToSecret seals a copy of the private key to a secret: see [Secret.sealKey].
 func (p PrivateKey) SealToSecret(s Secret) (Sealed, error) {
-	to, err := s.PublicKey()
+	b, err := p.bytes()
 	if err != nil {
 		return nil, err
 	}
-	return p.SealTo(to)
+	defer clear(b)
+	return s.sealKey(b)
 }
 
 func parsePrivateKey(b []byte) (PrivateKey, error) {

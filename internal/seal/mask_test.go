@@ -109,9 +109,8 @@ func (parts tales) notIn(t *testing.T, where, text string) {
 // opening it as a text.
 func privateKeyBytes(t *testing.T, key seal.PrivateKey) []byte {
 	t.Helper()
-	secret := seal.NewSecret()
-	sealedKey := must[seal.Sealed](t)(key.SealToSecret(secret))
-	return []byte(must[string](t)(secret.OpenText("carrel library key", sealedKey)))
+	to := newKey(t)
+	return must[[]byte](t)(to.Open("carrel library key", must[seal.Sealed](t)(key.SealTo(to.PublicKey()))))
 }
 
 func fileKeyBytes(t *testing.T, key seal.FileKey) []byte {

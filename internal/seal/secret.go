@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/hpke"
 	"crypto/rand"
@@ -75,9 +77,48 @@ func (s Secret) privateKey() (hpke.PrivateKey, error) {
 	return k, nil
 }
 
+// A private key that is sealed to a secret is a salt of 32 random bytes and one AES-256-GCM message, whose key derives
+// from the secret and the salt. Older ones, and those that are sealed to the secret's public key, are HPKE messages,
+// which are longer, and take a thousand times as long.
+const (
+	saltSize      = 32
+	sealedKeySize = saltSize + 32 + 16
+)
+
+// sealKey seals the bytes of a library's private key to the secret.
+func (s Secret) sealKey(key []byte) (Sealed, error) {
+	var salt [saltSize]byte
+	_, _ = rand.Read(salt[:]) // never fails, by its documentation
+	gcm, err := s.keyCipher(salt[:])
+	if err != nil {
+		return nil, err
+	}
+	return gcm.Seal(salt[:], make([]byte, gcm.NonceSize()), key, nil), nil
+}
+
+// keyCipher returns the cipher of one message. Its nonce is zero, since the salt makes the key its own.
+func (s Secret) keyCipher(salt []byte) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, []byte(s.Reveal()), salt, libraryKeyPurpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive key of a secret: %w", err)
+	}
+	return newGCM(key)
+}
+
 // OpenKey opens a private key that was sealed to the secret. It returns [ErrCannotOpen]
 // if it was sealed to another.
 func (s Secret) OpenKey(sealed Sealed) (PrivateKey, error) {
+	if len(sealed) == sealedKeySize {
+		gcm, err := s.keyCipher(sealed[:saltSize])
+		if err != nil {
+			return PrivateKey{}, err
+		}
+		b, err := gcm.Open(nil, make([]byte, gcm.NonceSize()), sealed[saltSize:], nil)
+		if err != nil {
+			return PrivateKey{}, ErrCannotOpen
+		}
+		return parsePrivateKey(b)
+	}
 	own, err := s.privateKey()
 	if err != nil {
 		return PrivateKey{}, err

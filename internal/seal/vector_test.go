@@ -112,6 +112,21 @@ func readEpochVector(t testing.TB) (v epochVector) {
 	return v
 }
 
+// secretVector is testdata/secret.json: the key of the library of vectors.json, sealed to its secret. It never changes
+// either.
+type secretVector struct {
+	SealedKey []byte `json:"sealedKey"`
+}
+
+func readSecretVector(t testing.TB) (v secretVector) {
+	t.Helper()
+	text := must[[]byte](t)(os.ReadFile(filepath.Join("testdata", "secret.json")))
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // binding returns what the file's key is bound to.
 func (f fileVector) binding(t testing.TB) seal.FileBinding {
 	t.Helper()
@@ -150,6 +165,16 @@ func TestVectorSecret(t *testing.T) {
 	key := must[seal.PublicKey](t)(secret.PublicKey())
 	if got := sumOf(key.Bytes()); got != v.Secret.PublicKeySHA256 || !bytes.Equal(key.Bytes(), v.Secret.PublicKey) {
 		t.Errorf("public key %s, want %s: nothing that is sealed would open", got, v.Secret.PublicKeySHA256)
+	}
+}
+
+// TestVectorSealedKey opens a library's key by a secret.
+func TestVectorSealedKey(t *testing.T) {
+	t.Parallel()
+	v, _ := readVectors(t)
+	key, err := seal.SecretOf(v.Secret.Text).OpenKey(readSecretVector(t).SealedKey)
+	if err != nil || !bytes.Equal(key.PublicKey().Bytes(), v.Library.PublicKey) {
+		t.Errorf("another key was sealed, or %v", err)
 	}
 }
 
