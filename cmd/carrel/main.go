@@ -36,7 +36,7 @@ type cli struct {
 	ProviderSimulator providerSimulatorCmd `cmd:"" help:"Run simulated health-care providers on this machine, for developers."`
 	FHIR              fhirCmd              `cmd:"" name:"fhir" help:"Check FHIR resources before they are pushed to a provider."`
 	Backup            backupCmd            `cmd:"" help:"Copy the database and the large contents of a server, which may run."`
-	Bench             benchCmd             `cmd:"" help:"Measure durable pushes per second on this machine."`
+	Bench             benchCmd             `cmd:"" help:"Measure how many requests a second this machine serves, and how long they take."`
 	Version           versionCmd           `cmd:"" help:"Print the version, commit and Go version."`
 }
 

@@ -338,7 +338,7 @@ func TestNegativeSettings(t *testing.T) {
 	says(t, refused(t, "demo", "--access-token-lifetime=-1h"), "must not be negative")
 	says(t, refused(t, "contract", "add", "--application=a", "--access=read", "--redirect-uri=https://a.example",
 		"--valid=-1h"), "must not be negative")
-	says(t, refused(t, "bench", "--pushes=-1"), "must not be negative")
+	says(t, refused(t, "bench", "push", "--requests=-1"), "must not be negative")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	cmd := carrel(ctx, "serve", "--listen", freeAddress(t), "--data", t.TempDir())

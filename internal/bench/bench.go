@@ -1,220 +1,156 @@
-// Package bench measures how many durable, sealed pushes a machine takes. It starts a
-// real server in a folder of its own, creates libraries, signs the requests beforehand,
-// and pushes over loopback from many connections in a closed loop. Each response means
-// that one file has been synced to the disk.
+// Package bench measures servers: how many requests a second they answer, and how long each takes. A [Scenario]
+// prepares the requests; [Run] sends them over connections of its own, and knows nothing of what they ask for. So
+// different servers are measured by the same client.
 //
-// On a shared machine the numbers depend on the other load, so the same run also
-// measures the disk's serial sync rate and the load of the processors.
+// The scenarios of Carrel start a real server in a folder of their own and fill its database, or measure a server that
+// runs. Each answer to a push means that one file has been synced to the disk.
+//
+// On a shared machine the figures depend on the other load. So a run also measures the disk's serial sync rate, the RSA
+// signatures of one processor, and the load of all processors.
 package bench
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
+	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"path/filepath"
 	"runtime"
-	"slices"
-	"sync"
 	"time"
-
-	"github.com/carrelhq/carrel/digime/wire"
-	"github.com/carrelhq/carrel/internal/library"
-	"github.com/carrelhq/carrel/internal/seal"
-	"github.com/carrelhq/carrel/internal/server"
-	"github.com/carrelhq/carrel/internal/store"
 )
 
-// Config is a scenario: pushes of Size bytes from Clients connections into Libraries
-// libraries, chosen at random.
-type Config struct {
-	Folder    string // where the data is stored; its disk is measured
-	Database  string // empty: SQLite in Folder
-	Clients   int
-	Pushes    int
-	Size      int
-	Libraries int
+// A Scenario says what a run sends.
+type Scenario interface {
+	// Name is the name in the result.
+	Name() string
+	// Requests prepares n requests. It does all that would cost the client time during the run.
+	Requests(ctx context.Context, n int, progress func(string)) ([]Request, error)
+	// Check returns an error unless an answer of a 2xx status is the one to its request. It is called by several
+	// goroutines at once.
+	Check(r *Request, a Answer) error
 }
 
-// Result has the measurements of a scenario.
+// A Request is an HTTP/1.1 request as it is sent: Head, Body and Tail, one after the other. Requests share what they
+// have in common, such as a large Body.
+type Request struct {
+	// Head begins with the method, and has all headers and the empty line after them.
+	Head []byte
+	Body []byte
+	Tail []byte
+	// Content is how many bytes of content the request moves, in either direction; AnswerSize for as many as its
+	// answer has.
+	Content int64
+	// Kind tells the requests of a mixed scenario apart; it is empty in others.
+	Kind string
+}
+
+// AnswerSize stands for the size of an answer.
+const AnswerSize = -1
+
+// An Answer is the HTTP response to a request.
+type Answer struct {
+	Status int
+	// Size is the length of the body, and Body its beginning, up to 64 KiB. Body is only valid until Check returns.
+	Size int64
+	Body []byte
+}
+
+// Load says how requests are sent.
+type Load struct {
+	// Clients is the number of connections. Each has one request under way at a time.
+	Clients int
+	// Requests is how many are sent in all.
+	Requests int
+	// Rate is how many requests are to start in a second (an open loop). Zero sends each as soon as a connection is
+	// free (a closed loop).
+	Rate float64
+	// Folder is on the disk whose sync rate is measured; empty for the temporary folder.
+	Folder string
+}
+
+// Check returns an error if nothing can be sent in this way.
+func (l Load) Check() error {
+	switch {
+	case l.Clients < 1:
+		return errors.New("--clients: want at least 1 connection")
+	case l.Requests < 1:
+		return errors.New("--requests: want at least 1 request")
+	case l.Rate < 0:
+		return errors.New("--rate: want a number of requests a second, or 0 for as many as there can be")
+	}
+	return nil
+}
+
+// Result has the measurements of a run.
 type Result struct {
-	Pushes    int           `json:"pushes"`
-	Took      time.Duration `json:"tookNanoseconds"`
-	PerSecond float64       `json:"pushesPerSecond"`
-	P50       time.Duration `json:"p50Nanoseconds"`
-	P99       time.Duration `json:"p99Nanoseconds"`
-	Max       time.Duration `json:"maxNanoseconds"`
-	// SyncsBefore and SyncsAfter are the disk's serial rate of 12 KiB appends, each
-	// with an fsync, right before and after the run.
-	SyncsBefore float64 `json:"fsyncsPerSecondBefore"`
-	SyncsAfter  float64 `json:"fsyncsPerSecondAfter"`
-	// Busy is the share of all processors' time that was in use during the run, by any
-	// process. Own is the number of processors that this process used, client and
-	// server together.
-	Busy float64 `json:"busy"`
-	Own  float64 `json:"own"`
-	CPUs int     `json:"cpus"`
+	Scenario string `json:"scenario"`
+	// Server is the URL of a server that this process has not started: CPUPerRequest and Machine.Own are then those of
+	// the client alone. It is empty for a server in this process.
+	Server string `json:"server,omitempty"`
+	// Rate is that of an open loop.
+	Rate float64 `json:"rate,omitempty"`
+	// Requests is how many were sent, and Failed how many of them were not answered as they should.
+	Requests int           `json:"requests"`
+	Failed   int           `json:"failed"`
+	Took     time.Duration `json:"tookNanoseconds"`
+	// PerSecond and BytesPerSecond count the requests that have not failed, and their content.
+	PerSecond      float64 `json:"perSecond"`
+	BytesPerSecond float64 `json:"bytesPerSecond"`
+	// Latency is that of the requests that have not failed.
+	Latency Latency `json:"latency"`
+	// Kinds has the requests of a mixed scenario by their kind.
+	Kinds map[string]Kind `json:"kinds,omitempty"`
+	// CPUPerRequest is the processor time of this process for each request.
+	CPUPerRequest time.Duration `json:"cpuPerRequestNanoseconds"`
+	Machine       Machine       `json:"machine"`
+
+	firstFailure error
 }
 
-// Push runs the scenario.
-func Push(ctx context.Context, c Config, progress func(string)) (Result, error) {
-	database := c.Database
-	if database == "" {
-		database = filepath.Join(c.Folder, "carrel.db")
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return Result{}, fmt.Errorf("listen: %w", err)
-	}
-	s, err := server.Open(ctx, server.Config{
-		PublicURL: "http://" + l.Addr().String(),
-		Database:  database,
-		Blobs:     filepath.Join(c.Folder, "blobs"),
-		Keyring:   filepath.Join(c.Folder, "master.key"),
-		Log:       slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	defer func() { _ = s.Close() }() // the folder is temporary
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() { _ = s.Serve(serving, l, nil) }()
-
-	progress(fmt.Sprintf("seeding %d libraries", c.Libraries))
-	key, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
-	if err != nil {
-		return Result{}, fmt.Errorf("generate key: %w", err)
-	}
-	ring, err := seal.OpenKeyring(filepath.Join(c.Folder, "master.key"))
-	if err != nil {
-		return Result{}, fmt.Errorf("seed libraries: %w", err)
-	}
-	tokens, client, err := seed(ctx, s.Clients, database, ring, key, c.Libraries)
-	if err != nil {
-		return Result{}, err
-	}
-	progress(fmt.Sprintf("signing %d requests", c.Pushes))
-	requests, err := presign(key, client, tokens, c)
-	if err != nil {
-		return Result{}, err
-	}
-	progress(fmt.Sprintf("pushing from %d connections", c.Clients))
-	return run(ctx, c, l.Addr().String(), requests)
+// Kind has the measurements of the requests of one kind.
+type Kind struct {
+	Requests  int     `json:"requests"`
+	Failed    int     `json:"failed"`
+	PerSecond float64 `json:"perSecond"`
+	Latency   Latency `json:"latency"`
 }
 
-// presign builds every request in full. A signature takes the client about a
-// millisecond, so they are made beforehand on all processors.
-func presign(key *rsa.PrivateKey, client wire.ClientID, tokens []string, c Config) ([][]byte, error) {
-	descriptor, err := wire.Sign(key, wire.Header{}, map[string]any{"metadata": wire.Descriptor{
-		MIMEType:  "application/octet-stream",
-		Accounts:  []wire.DescriptorAccount{{AccountID: "bench"}},
-		Reference: []string{"bench"},
-	}})
-	if err != nil {
-		return nil, err
+// Err returns an error if requests have failed, with the first of the failures.
+func (r Result) Err() error {
+	if r.Failed == 0 {
+		return nil
 	}
-	content := make([]byte, c.Size)
-	_, _ = rand.Read(content)
-	requests := make([][]byte, c.Pushes)
-	var (
-		wait   sync.WaitGroup
-		failed error
-		once   sync.Once
-	)
-	for w := range runtime.NumCPU() {
-		wait.Go(func() {
-			for i := w; i < c.Pushes; i += runtime.NumCPU() {
-				bearer, err := wire.Sign(key, wire.Header{},
-					wire.RequestClaims{
-						ClientID:    client.String(),
-						Nonce:       wire.NewNonce(),
-						Timestamp:   wire.MillisOf(time.Now()),
-						AccessToken: tokens[i*7919%len(tokens)],
-					})
-				if err != nil {
-					once.Do(func() { failed = err })
-					return
-				}
-				requests[i] = fmt.Appendf(nil,
-					"POST /v1.7/permission-access/import HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
-						"FileDescriptor: %s\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: "+
-						"chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
-					bearer, descriptor, len(content), content)
-			}
-		})
-	}
-	wait.Wait()
-	return requests, failed
+	return fmt.Errorf("%d of %d requests failed, first: %w", r.Failed, r.Requests, r.firstFailure)
 }
 
-// run sends the requests and measures.
-func run(ctx context.Context, c Config, address string, requests [][]byte) (Result, error) {
-	before, err := SyncRate(c.Folder)
+// Run prepares the requests of a scenario, sends them and measures. Requests that fail are counted: see [Result.Err].
+func Run(ctx context.Context, l Load, t Target, s Scenario, progress func(string)) (Result, error) {
+	if err := l.Check(); err != nil {
+		return Result{}, err
+	}
+	requests, err := s.Requests(ctx, l.Requests, progress)
 	if err != nil {
 		return Result{}, err
 	}
-	took := make([]time.Duration, len(requests))
+	runtime.GC() // what was made beforehand is not the run's
+	progress("measuring the machine")
+	machine, err := measureMachine(l.Folder)
+	if err != nil {
+		return Result{}, err
+	}
+	progress(fmt.Sprintf("sending %d requests from %d connections", len(requests), l.Clients))
+	recorded := newRecorder()
 	load := readCPULoad()
 	began := time.Now()
-	if err := pushAll(ctx, c.Clients, address, requests, took); err != nil {
+	if err := sendAll(ctx, l, t, requests, s.Check, recorded); err != nil {
 		return Result{}, err
 	}
-	all := time.Since(began)
-	busy, own := load.since(readCPULoad())
-	after, err := SyncRate(c.Folder)
-	if err != nil {
+	took := time.Since(began)
+	after := readCPULoad()
+	machine.Busy, machine.Own = load.since(after)
+	if machine.SyncsAfter, err = SyncRate(l.Folder); err != nil {
 		return Result{}, err
 	}
-	slices.Sort(took)
-	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
-	return Result{
-		Pushes:      len(requests),
-		Took:        all,
-		PerSecond:   float64(len(requests)) / all.Seconds(),
-		P50:         at(0.5),
-		P99:         at(0.99),
-		Max:         at(1),
-		SyncsBefore: before,
-		SyncsAfter:  after,
-		Busy:        busy,
-		Own:         own,
-		CPUs:        runtime.NumCPU(),
-	}, nil
-}
-
-// seed creates libraries that each grant one write contract, without hashing passwords,
-// and returns their access tokens.
-func seed(
-	ctx context.Context, clients *library.Clients, database string, ring *seal.Keyring, key *rsa.PrivateKey, n int,
-) ([]string, wire.ClientID, error) {
-	a, err := clients.AddApplication(ctx, library.Application{Name: "Bench"})
-	if err != nil {
-		return nil, wire.ClientID{}, err
-	}
-	k, err := clients.AddContract(ctx, library.Contract{
-		Application:  a.ID,
-		Access:       library.Write,
-		PublicKey:    string(wire.MarshalPublicKey(&key.PublicKey)),
-		RedirectURIs: []string{"http://127.0.0.1/callback"},
-	})
-	if err != nil {
-		return nil, wire.ClientID{}, err
-	}
-	db, err := store.Open(ctx, database)
-	if err != nil {
-		return nil, wire.ClientID{}, fmt.Errorf("open database: %w", err)
-	}
-	defer func() { _ = db.Close() }() // everything has been committed
-	integrity := library.NewIntegrity(ring, db, time.Now)
-	db.SetBinder(integrity)
-	tokens := make([]string, n)
-	for i := range tokens {
-		if tokens[i], err = seedLibrary(ctx, db, integrity, k, i); err != nil {
-			return nil, wire.ClientID{}, err
-		}
-	}
-	return tokens, wire.ClientID{Application: a.ID, Contract: k.ID}, nil
+	r := recorded.result(took)
+	r.Scenario, r.Rate, r.Machine = s.Name(), l.Rate, machine
+	r.CPUPerRequest = (after.own - load.own) / time.Duration(len(requests))
+	return r, nil
 }

@@ -2,12 +2,76 @@ package bench
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"time"
 )
+
+// Machine says what the machine could do, and how busy it was: figures of two runs can be compared if this is alike.
+type Machine struct {
+	CPUs int `json:"cpus"`
+	// Busy is the share of all processors' time that was in use during the run, by any process. Own is the number of
+	// processors that this process used.
+	Busy float64 `json:"busy"`
+	Own  float64 `json:"own"`
+	// SyncsBefore and SyncsAfter are the disk's serial rate of 12 KiB appends, each with an fsync, right before and
+	// after the run.
+	SyncsBefore float64 `json:"fsyncsPerSecondBefore"`
+	SyncsAfter  float64 `json:"fsyncsPerSecondAfter"`
+	// Signatures is how many signatures one processor makes in a second, by PSS with RSA of 2048 bits, right before the
+	// run.
+	Signatures float64 `json:"rsaSignaturesPerSecond"`
+	// LoadAverage is that of the minute before the run; zero where there is none.
+	LoadAverage float64 `json:"loadAverage"`
+}
+
+// How long the disk and the processor are measured.
+var syncTime, signatureTime = time.Second, 300 * time.Millisecond
+
+// measureMachine measures what can be measured before a run.
+func measureMachine(folder string) (m Machine, err error) {
+	m = Machine{CPUs: runtime.NumCPU(), LoadAverage: readLoadAverage()}
+	if m.Signatures, err = signatureRate(); err != nil {
+		return Machine{}, err
+	}
+	m.SyncsBefore, err = SyncRate(folder)
+	return m, err
+}
+
+// signatureRate measures how many RSA signatures one processor makes in a second.
+func signatureRate() (float64, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return 0, fmt.Errorf("measure signatures: %w", err)
+	}
+	hash := sha512.Sum512([]byte("carrel"))
+	began, n := time.Now(), 0
+	for time.Since(began) < signatureTime {
+		if _, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, hash[:], nil); err != nil {
+			return 0, fmt.Errorf("measure signatures: %w", err)
+		}
+		n++
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
+}
+
+// readLoadAverage returns the load average of the last minute; zero where there is none.
+func readLoadAverage() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0 // not Linux
+	}
+	first, _, _ := bytes.Cut(text, []byte(" "))
+	load, _ := strconv.ParseFloat(string(first), 64)
+	return load
+}
 
 // SyncRate measures how many 12 KiB appends per second the disk of a folder takes if
 // each is synced before the next, which is the rate of one commit at a time.
@@ -19,7 +83,7 @@ func SyncRate(folder string) (float64, error) {
 	defer func() { _ = os.Remove(f.Name()) }()
 	block := bytes.Repeat([]byte("carrel"), 2<<10)
 	began, n := time.Now(), 0
-	for time.Since(began) < time.Second {
+	for time.Since(began) < syncTime {
 		_, err := f.Write(block)
 		if err := errors.Join(err, f.Sync()); err != nil {
 			return 0, fmt.Errorf("probe disk: %w", err)

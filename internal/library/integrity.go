@@ -79,9 +79,9 @@ func (i *Integrity) BindSecret(secret seal.Secret, l Library) []byte {
 	return i.bindSecret(purposeAdopted, secret, l)
 }
 
-// bindLogin returns the binding of a login. It differs from that of a token, so that no application
+// BindLogin returns the binding of a login. It differs from that of a token, so that no application
 // can have its token taken for a cookie.
-func (i *Integrity) bindLogin(cookie seal.Secret, l Library) []byte {
+func (i *Integrity) BindLogin(cookie seal.Secret, l Library) []byte {
 	return i.bindSecret(purposeLogin, cookie, l)
 }
 

@@ -80,7 +80,7 @@ func (p *People) newLogin(l Library, key seal.PrivateKey, code, agent string) (s
 	}
 	now := p.now()
 	login := Login{ID: LoginID(seal.RandomID(20)), Library: l.ID, Hash: secret.Hash(), Seal: sealed, Agent: agent,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit), Binding: p.integrity.bindLogin(secret, l)}
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(loginIdleLimit), Binding: p.integrity.BindLogin(secret, l)}
 	if code != "" {
 		if login.PendingCode, err = secret.SealText(purposePending, code); err != nil {
 			return seal.Secret{}, Login{}, err

@@ -29,7 +29,7 @@ const (
 // default: three passes over 12 MiB, which OWASP rates as high as two over 19 MiB, and
 // which takes about 30 ms. A box records its cost, so the default can be changed.
 //
-// Only tests that are about something else may use a lower cost.
+// Only tests and measurements that are about something else may use a lower cost.
 type PasswordCost struct {
 	Passes uint32
 	Memory uint32 // in KiB

@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/carrelhq/carrel/digime/wire"
+	"github.com/carrelhq/carrel/internal/library"
+)
+
+// state is what there is in the database of a server that was started here. A folder that is kept has it as a file.
+type state struct {
+	Database    string             `json:"database,omitempty"` // empty for SQLite
+	Application wire.ApplicationID `json:"application"`
+	Write       contractState      `json:"write"`
+	Read        contractState      `json:"read"`
+	// Reads says that the libraries have allowed the read contract, too.
+	Reads     bool           `json:"reads"`
+	Libraries []libraryState `json:"libraries"`
+	// FilledLibraries, Files, Largest and Size are what there was at the beginning of all runs, from FilledFrom to
+	// FilledTo.
+	FilledLibraries int       `json:"filledLibraries"`
+	Files           int       `json:"files"`
+	Largest         int       `json:"largest"`
+	Size            int       `json:"size"`
+	FilledFrom      time.Time `json:"filledFrom"`
+	FilledTo        time.Time `json:"filledTo"`
+}
+
+type contractState struct {
+	ID  wire.ContractID `json:"id"`
+	Key string          `json:"key"` // PEM
+}
+
+type libraryState struct {
+	ID library.ID `json:"id"`
+	// WriteToken and ReadToken are access tokens; ReadToken is empty unless Reads is true.
+	WriteToken string `json:"writeToken"`
+	ReadToken  string `json:"readToken,omitempty"`
+}
+
+// stateFile is the name of the file of a state.
+const stateFile = "bench.json"
+
+// readState reads the state of a folder, or begins one. It returns an error if the folder has something else than the
+// configuration asks for.
+func readState(folder string, c Config, n needs) (s state, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, stateFile))
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("read %s: %w", filepath.Join(folder, stateFile), err)
+	}
+	if s.Application == "" {
+		s = state{Database: c.Database, Reads: n.reads || c.Keep != "", FilledLibraries: c.Libraries,
+			Files: c.Files, Largest: c.Largest, Size: c.Size}
+		if s.Files == 0 {
+			s.Files = n.files
+		}
+		if s.Largest > s.Files {
+			return state{}, fmt.Errorf("--largest %d is more than the %d files that there are: give --files", s.Largest,
+				s.Files)
+		}
+		return s, nil
+	}
+	different := func(flag string, has, want any) error {
+		return fmt.Errorf("%s was filled with %s %v, not %v: give another folder with --keep, or the same values",
+			folder, flag, has, want)
+	}
+	switch {
+	case s.Database != c.Database:
+		return state{}, different("--database", s.Database, c.Database)
+	case c.Files > 0 && c.Files != s.Files:
+		return state{}, different("--files", s.Files, c.Files)
+	case c.Largest > 0 && c.Largest != s.Largest:
+		return state{}, different("--largest", s.Largest, c.Largest)
+	case s.Files < n.files && c.Files == 0 && s.Files == 0:
+		return state{}, fmt.Errorf("%s has no files: give another folder with --keep, and --files", folder)
+	case s.Files > 0 && c.Libraries < s.FilledLibraries:
+		return state{}, different("--libraries", s.FilledLibraries, c.Libraries)
+	}
+	return s, nil
+}
+
+// write writes the state into a folder. It has secrets of the libraries, but those have only what a measurement needs.
+func (s state) write(folder string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, stateFile), append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keep what was filled: %w", err)
+	}
+	return nil
+}
+
+// libraryOf returns the index of the library that has the i-th file of the beginning.
+func (s state) libraryOf(i int) int {
+	switch k := newScatter(s.Files).at(i); {
+	case s.Largest == 0 || s.FilledLibraries == 1:
+		return k % s.FilledLibraries
+	case k < s.Largest:
+		return 0
+	default:
+		return 1 + k%(s.FilledLibraries-1)
+	}
+}
