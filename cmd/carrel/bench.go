@@ -21,6 +21,11 @@ type benchCmd struct {
 	Refresh  benchRefresh  `cmd:"" help:"Refresh access tokens, each with a refresh token of its own."`
 	List     benchList     `cmd:"" help:"List files: pages of a person's list, or whole lists of a session."`
 	Mixed    benchMixed    `cmd:"" help:"Push (70 %), read (20 %), list (5 %) and refresh (5 %) at once."`
+
+	Transfer   benchTransfer   `cmd:"" help:"Push and read large files with the Go SDK, through a server of its own process."`
+	Put        benchPut        `cmd:"" help:"Upload to another server by PUT, to compare it."`
+	S3         benchS3         `cmd:"" name:"s3" help:"Upload into a bucket of an S3 server, to compare it."`
+	PocketBase benchPocketBase `cmd:"" name:"pocketbase" help:"Upload to a server of PocketBase, to compare it."`
 }
 
 // Help is what --help adds.
@@ -38,7 +43,9 @@ Without --rate each connection sends its next request once the last one is answe
 requests start by a fixed schedule (an open loop), and each counts from when it was to start: the wait for a free
 connection is part of its latency.
 
-A request that is refused, or not answered as it should be, counts as failed, and the command then fails.`
+A request that is refused, or not answered as it should be, counts as failed, and the command then fails.
+
+put, s3 and pocketbase load other servers in the same way: docs/benchmarks.md compares them.`
 }
 
 // benchLoad are the flags of every measurement.
