@@ -51,6 +51,7 @@ func main() {
 		return
 	}
 	unsetEmpty()
+	parsed := collectLess()
 	var c cli
 	parser := kong.Must(&c, kong.Name("carrel"), kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)),
@@ -59,6 +60,7 @@ func main() {
 		kong.KindMapper(reflect.Int, kong.MapperFunc(decodeInteger)),
 		kong.KindMapper(reflect.Int64, kong.MapperFunc(decodeInteger)))
 	k, err := parser.Parse(os.Args[1:])
+	parsed()
 	if err == nil {
 		err = explainMisuse(checkNumbers(k.Flags()), k)
 	} else {

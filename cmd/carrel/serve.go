@@ -93,6 +93,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	tune(c.database())
+	started := collectLess()
 	config := server.Config{
 		PublicURL: public, AllowHTTP: c.AllowHTTP, Database: c.database(), Blobs: c.blobs(),
 		Keyring: c.masterKeyFile(), MasterKeys: []byte(os.Getenv("CARREL_MASTER_KEYS")), Operator: c.Operator,
@@ -115,6 +116,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	s, err := server.Open(ctx, config)
+	started()
 	if err != nil && ctx.Err() != nil { // also if a signal is not the cause: what was begun goes on at the next start
 		log.Info("stopped before it has started", "error", err)
 		return l.Close()
@@ -222,7 +224,18 @@ const (
 	// gcPercent limits memory to 1.5 times what is in use, instead of twice, so that
 	// twenty large files at once fit into 64 MiB. It costs about 1 % of a push.
 	gcPercent = 50
+	// startPercent is for a start: most of what it allocates stays, and to collect in between took half of its time.
+	startPercent = 400
 )
+
+// collectLess lets the heap grow, and returns the function that ends that.
+func collectLess() (end func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(startPercent)
+	return func() { debug.SetGCPercent(before) }
+}
 
 func tune(database string) {
 	if os.Getenv("GOMAXPROCS") == "" && !strings.HasPrefix(database, "postgres") && runtime.NumCPU() <= fewCores {

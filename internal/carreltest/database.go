@@ -41,7 +41,7 @@ var postgresTemplate = testenv.NewTemplate(func(url string) error {
 func addSigner(db *store.DB) error {
 	ring, err := seal.ParseKeyring(keyringText())
 	if err == nil {
-		_, err = library.OpenSigner(context.Background(), db, ring, time.Now)
+		_, err = library.OpenSigner(context.Background(), db, ring, time.Now, library.DrawSigningKey)
 	}
 	return err
 }

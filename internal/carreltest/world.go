@@ -129,7 +129,7 @@ func New(t testing.TB, options ...Option) *World {
 		now,
 		library.FileConfig{MaxSize: c.MaxFileSize, Quotas: c.Quotas, SealEach: c.SealEach, Log: c.Log},
 	)
-	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now))(t)
+	signer := Must(library.OpenSigner(t.Context(), w.Store, w.Keyring, now, library.DrawSigningKey))(t)
 	w.Activity = library.NewActivity(w.Store, integrity, signer, c.PublicURL+"/keys")
 	w.Storages = storage.New(w.Store, w.Blobs, w.Consents, integrity, now,
 		storage.Config{Quota: c.StorageQuota, MaxFileSize: c.MaxFileSize})

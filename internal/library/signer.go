@@ -23,18 +23,22 @@ type Signer struct {
 	certificates ttlCache[[sha256.Size]byte, []byte]
 }
 
-// OpenSigner opens the signing keys in store with the master keyring. If there are none it makes
-// the first.
-func OpenSigner(ctx context.Context, store SigningKeyStore, ring *seal.Keyring, now func() time.Time) (*Signer, error) {
+// OpenSigner opens the signing keys in store with the master keyring. If there are none, it adds the key that draw
+// returns, which is [DrawSigningKey] or a function that has begun with it earlier.
+func OpenSigner(
+	ctx context.Context, store SigningKeyStore, ring *seal.Keyring, now func() time.Time,
+	draw func() (*rsa.PrivateKey, error),
+) (*Signer, error) {
 	keys, err := store.ListSigningKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list signing keys: %w", err)
 	}
 	if len(keys) == 0 {
-		first, err := newSigningKey(ring, now())
+		key, err := draw()
 		if err != nil {
 			return nil, err
 		}
+		first := newSigningKey(key, ring, now())
 		if keys, err = store.AddFirstSigningKey(ctx, first); err != nil {
 			return nil, fmt.Errorf("add signing key: %w", err)
 		}
@@ -72,14 +76,19 @@ func OpenSigningKey(ring *seal.Keyring, k SigningKey) (*rsa.PrivateKey, error) {
 	return private, nil
 }
 
-func newSigningKey(ring *seal.Keyring, now time.Time) (SigningKey, error) {
+// DrawSigningKey draws a key at random, which takes a processor some 50 to 250 ms.
+func DrawSigningKey() (*rsa.PrivateKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
 	if err != nil {
-		return SigningKey{}, fmt.Errorf("generate signing key: %w", err)
+		return nil, fmt.Errorf("generate signing key: %w", err)
 	}
+	return key, nil
+}
+
+func newSigningKey(key *rsa.PrivateKey, ring *seal.Keyring, now time.Time) SigningKey {
 	id := seal.RandomID(16)
 	return SigningKey{ID: id, PublicKey: string(wire.MarshalPublicKey(&key.PublicKey)),
-		Private: ring.Seal(SigningKeyPurpose(id), wire.MarshalPrivateKey(key)), CreatedAt: now}, nil
+		Private: ring.Seal(SigningKeyPurpose(id), wire.MarshalPrivateKey(key)), CreatedAt: now}
 }
 
 // SigningKeyPurpose is the purpose with which the master keyring seals the private key of a signing key.

@@ -2,6 +2,7 @@ package library_test
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"errors"
 	"strings"
 	"sync"
@@ -27,7 +28,8 @@ func TestSigner(t *testing.T) {
 	for i := range signers { // nodes that start at once
 		wg.Go(func() {
 			var err error
-			if signers[i], err = library.OpenSigner(t.Context(), db, ring, time.Now); err != nil {
+			signers[i], err = library.OpenSigner(t.Context(), db, ring, time.Now, library.DrawSigningKey)
+			if err != nil {
 				t.Error(err)
 			}
 		})
@@ -50,12 +52,42 @@ func TestSigner(t *testing.T) {
 		t.Error("the private key is kept in the clear")
 	}
 	other := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
-	_, err := library.OpenSigner(t.Context(), db, other, time.Now)
+	_, err := library.OpenSigner(t.Context(), db, other, time.Now, library.DrawSigningKey)
 	if !errors.Is(err, seal.ErrCannotOpen) ||
 		!strings.Contains(err.Error(), "the master keyring is not the one that this database was made with") {
 		t.Errorf("another keyring: %v", err)
 	}
 	if n := len(must(db.ListSigningKeys(t.Context()))(t)); n != 1 {
 		t.Errorf("%d keys are kept: a wrong keyring has made one", n)
+	}
+}
+
+// TestSignerDrawsOnce: the first key is the one that was drawn for it, and later starts draw none.
+func TestSignerDrawsOnce(t *testing.T) {
+	t.Parallel()
+	db := must(store.Open(t.Context(), storetest.SQLite(t)))(t)
+	t.Cleanup(func() { _ = db.Close() })
+	ring := must(seal.ParseKeyring(seal.NewKeyringText()))(t)
+	key := must(library.DrawSigningKey())(t)
+	draws := 0
+	for range 2 {
+		s := must(library.OpenSigner(t.Context(), db, ring, time.Now, func() (*rsa.PrivateKey, error) {
+			draws++
+			return key, nil
+		}))(t)
+		if got := s.KeySet().Keys[0].PEM; got != string(wire.MarshalPublicKey(&key.PublicKey)) {
+			t.Errorf("the key is another one: %s", got)
+		}
+	}
+	if draws != 1 {
+		t.Errorf("%d keys were drawn", draws)
+	}
+	broken := errors.New("no entropy")
+	empty := must(store.Open(t.Context(), storetest.SQLite(t)))(t)
+	t.Cleanup(func() { _ = empty.Close() })
+	_, err := library.OpenSigner(t.Context(), empty, ring, time.Now,
+		func() (*rsa.PrivateKey, error) { return nil, broken })
+	if !errors.Is(err, broken) || len(must(empty.ListSigningKeys(t.Context()))(t)) != 0 {
+		t.Errorf("a key that could not be drawn: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -383,14 +384,37 @@ func (i *installation) explainKeyring(err error) error {
 		"lost with it", err, i.nameOfKeyring())
 }
 
+// drawSigningKey begins to draw the signing key if the installation has none, and returns a function that waits for it.
+// Meanwhile the database is made, so that the first start takes less time.
+func (i *installation) drawSigningKey() (wait func() (*rsa.PrivateKey, error)) {
+	if len(i.database.SigningKeys) > 0 {
+		return library.DrawSigningKey // is not called
+	}
+	type drawn struct {
+		key *rsa.PrivateKey
+		err error
+	}
+	result := make(chan drawn, 1)
+	go func() {
+		key, err := library.DrawSigningKey()
+		result <- drawn{key, err}
+	}()
+	return func() (*rsa.PrivateKey, error) {
+		d := <-result
+		return d.key, d.err
+	}
+}
+
 // openSigner opens the signing key. A keyring that was made for it, and does not open it because another server was
 // faster, is removed again.
-func (i *installation) openSigner(ctx context.Context, db *store.DB) (*library.Signer, error) {
+func (i *installation) openSigner(
+	ctx context.Context, db *store.DB, draw func() (*rsa.PrivateKey, error),
+) (*library.Signer, error) {
 	created, err := i.makeKeyring(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := library.OpenSigner(ctx, db, i.keyring, i.config.Now)
+	signer, err := library.OpenSigner(ctx, db, i.keyring, i.config.Now, draw)
 	if err == nil {
 		return signer, nil
 	}

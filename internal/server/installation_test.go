@@ -33,7 +33,7 @@ func newOldData(t *testing.T, options ...carreltest.Option) *oldData {
 	t.Helper()
 	o := &oldData{}
 	o.World = carreltest.New(t, append(options, func(c *server.Config) { o.config = *c })...)
-	if _, err := library.OpenSigner(t.Context(), o.Store, o.Keyring, o.Clock.Now); err != nil {
+	if _, err := library.OpenSigner(t.Context(), o.Store, o.Keyring, o.Clock.Now, library.DrawSigningKey); err != nil {
 		t.Fatal(err)
 	}
 	writer := o.Person("anna@example.org").Allows(o.Application().Contract(library.Write))

@@ -51,7 +51,7 @@ func newSealedWorld(t *testing.T, options ...carreltest.Option) *sealedWorld {
 		c.Deliveries.FirstRetry, c.Deliveries.MaxRetry = time.Minute, time.Minute
 		s.config = *c
 	})...)
-	if _, err := library.OpenSigner(t.Context(), s.Store, s.Keyring, s.Clock.Now); err != nil {
+	if _, err := library.OpenSigner(t.Context(), s.Store, s.Keyring, s.Clock.Now, library.DrawSigningKey); err != nil {
 		t.Fatal(err)
 	}
 	s.person = s.Person("anna@example.org")
@@ -212,7 +212,7 @@ func TestRotateKeys(t *testing.T) {
 			t.Errorf("the next rotation: %+v", again)
 		}
 
-		carreltest.Must(library.OpenSigner(t.Context(), s.Store, s.Keyring, s.Clock.Now))(t)
+		carreltest.Must(library.OpenSigner(t.Context(), s.Store, s.Keyring, s.Clock.Now, library.DrawSigningKey))(t)
 		s.goesOn(t)
 		if again := s.collects(t); len(again) != 2 || !maps.Equal(again, before) {
 			t.Errorf("collected again: %v, before %v", again, before)

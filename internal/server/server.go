@@ -176,6 +176,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	drawKey := parts.drawSigningKey()
 	sources, err := catalogue.Load(c.Catalogue, c.Log)
 	if err != nil {
 		return nil, fmt.Errorf("--catalogue (CARREL_CATALOGUE): %w", err)
@@ -193,7 +194,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	db, disk := s.db, s.disk
-	signer, err := parts.openSigner(ctx, db)
+	signer, err := parts.openSigner(ctx, db, drawKey)
 	if err == nil {
 		err = parts.adopt(ctx, db, disk)
 	}
