@@ -35,7 +35,7 @@ func openPostgres(ctx context.Context, parent string) (*postgres, error) {
 	}
 	err = p.run(ctx, "initdb", "-D", "data", "-U", "bench", "--auth=trust", "-E", "UTF8", "--no-locale")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: PostgreSQL's user has to get into -folder", err)
 	}
 	return p, p.run(ctx, "pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o",
 		"-k "+p.folder+" -c listen_addresses= -c max_connections=200")
