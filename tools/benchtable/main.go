@@ -91,8 +91,8 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 		return err
 	}
 	for i := range groups {
-		if err := measure(ctx, &groups[i], o.rounds, progress); err != nil {
-			return err
+		if err = measure(ctx, &groups[i], o.rounds, progress); err != nil {
+			break // with Ctrl-C: what was measured is printed
 		}
 	}
 	machine.loadAfter = loadAverage()
@@ -105,6 +105,9 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	fmt.Fprint(out, table(groups))
 	if failed := failures(groups); failed != "" {
 		fmt.Fprint(out, "\n"+failed)
+	}
+	if err != nil {
+		return fmt.Errorf("stopped before the end: %w", err)
 	}
 	if n := countFailed(groups); n > 0 {
 		return fmt.Errorf("%s failed", plural(n, "run"))
@@ -132,6 +135,9 @@ func measure(ctx context.Context, g *group, rounds int, progress io.Writer) erro
 			}
 			began := time.Now()
 			sample, err := s.run(ctx)
+			if ctx.Err() != nil { // it has not failed by itself
+				return ctx.Err()
+			}
 			g.results[s.name] = append(g.results[s.name], result{sample, err})
 			said := fmt.Sprintf("%.1f s", time.Since(began).Seconds())
 			if err != nil {

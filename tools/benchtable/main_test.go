@@ -159,6 +159,44 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// What was measured before Ctrl-C is printed.
+func TestRunIsStopped(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(fakeVar, "1")
+	ctx, stop := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	o := options{carrel: self, folder: t.TempDir(), quick: true, only: "P5"}
+	err = run(ctx, o, &out, stopAfter{"exchange", stop})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped before the end") {
+		t.Errorf("got %v", err)
+	}
+	for _, want := range []string{
+		"| P5 | exchanges of a code for tokens, a second and processor | 4,000/s |",
+		"| P5 | exchanges of a refresh token, a second and processor | – |",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("not printed: %q in\n%s", want, &out)
+		}
+	}
+}
+
+// stopAfter stops when the progress of a series is written.
+type stopAfter struct {
+	series string
+	stop   func()
+}
+
+// Write implements [io.Writer].
+func (s stopAfter) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), s.series) {
+		s.stop()
+	}
+	return len(p), nil
+}
+
 func TestRunRefusesWrongFlags(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -235,6 +273,9 @@ func TestMeasureEndsWithTheContext(t *testing.T) {
 	}}}}
 	if err := measure(ctx, &g, 3, io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+	if n := countFailed([]group{g}); n != 0 {
+		t.Errorf("%d runs count as failed: they were stopped", n)
 	}
 }
 
