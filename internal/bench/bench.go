@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 )
@@ -73,7 +74,7 @@ func (l Load) Check() error {
 		return errors.New("--clients: want at least 1 connection")
 	case l.Requests < 1:
 		return errors.New("--requests: want at least 1 request")
-	case l.Rate < 0:
+	case !(l.Rate >= 0), math.IsInf(l.Rate, 0):
 		return errors.New("--rate: want a number of requests a second, or 0 for as many as there can be")
 	}
 	return nil

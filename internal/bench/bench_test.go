@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -222,6 +224,22 @@ func TestKeepOther(t *testing.T) {
 	}
 }
 
+// Nothing is added to the data of a real server.
+func TestKeepNotEmpty(t *testing.T) {
+	c := small(t)
+	c.Keep = t.TempDir()
+	if err := os.WriteFile(filepath.Join(c.Keep, "carrel.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := bench.Push(t.Context(), c, func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "give an empty folder with --keep") {
+		t.Errorf("got %v", err)
+	}
+	if left, err := os.ReadDir(c.Keep); err != nil || len(left) != 1 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	for _, test := range []struct {
 		want string
@@ -230,6 +248,7 @@ func TestConfigErrors(t *testing.T) {
 		{"--clients", func(c *bench.Config) { c.Clients = 0 }},
 		{"--requests", func(c *bench.Config) { c.Requests = 0 }},
 		{"--rate", func(c *bench.Config) { c.Rate = -1 }},
+		{"--rate", func(c *bench.Config) { c.Rate = math.NaN() }},
 		{"take longer than", func(c *bench.Config) { c.Rate, c.Requests = 1, 1000 }},
 		{"--libraries", func(c *bench.Config) { c.Libraries = 0 }},
 		{"--largest", func(c *bench.Config) { c.Files, c.Largest = 5, 6 }},

@@ -51,15 +51,10 @@ const stateFile = "bench.json"
 // configuration asks for.
 func readState(folder string, c Config, n needs) (s state, err error) {
 	text, err := os.ReadFile(filepath.Join(folder, stateFile))
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	if err != nil {
-		return state{}, fmt.Errorf("read %s: %w", filepath.Join(folder, stateFile), err)
-	}
-	if s.Application == "" {
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := checkEmpty(folder); err != nil {
+			return state{}, err
+		}
 		s = state{Database: c.Database, Reads: n.reads || c.Keep != "", FilledLibraries: c.Libraries,
 			Files: c.Files, Largest: c.Largest, Size: c.Size}
 		if s.Files == 0 {
@@ -70,6 +65,12 @@ func readState(folder string, c Config, n needs) (s state, err error) {
 				s.Files)
 		}
 		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("read %s: %w", filepath.Join(folder, stateFile), err)
 	}
 	different := func(flag string, has, want any) error {
 		return fmt.Errorf("%s was filled with %s %v, not %v: give another folder with --keep, or the same values",
@@ -82,12 +83,25 @@ func readState(folder string, c Config, n needs) (s state, err error) {
 		return state{}, different("--files", s.Files, c.Files)
 	case c.Largest > 0 && c.Largest != s.Largest:
 		return state{}, different("--largest", s.Largest, c.Largest)
-	case s.Files < n.files && c.Files == 0 && s.Files == 0:
+	case s.Files == 0 && n.files > 0:
 		return state{}, fmt.Errorf("%s has no files: give another folder with --keep, and --files", folder)
 	case s.Files > 0 && c.Libraries < s.FilledLibraries:
 		return state{}, different("--libraries", s.FilledLibraries, c.Libraries)
 	}
 	return s, nil
+}
+
+// checkEmpty returns an error if there is something in a folder that is to be filled: nothing is added to the data of a
+// real server.
+func checkEmpty(folder string) error {
+	there, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("look into the folder to fill: %w", err)
+	}
+	if len(there) > 0 {
+		return fmt.Errorf("%s has other files, or was not filled to the end: give an empty folder with --keep", folder)
+	}
+	return nil
 }
 
 // write writes the state into a folder. It has secrets of the libraries, but those have only what a measurement needs.

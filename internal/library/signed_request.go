@@ -163,10 +163,12 @@ func (req *SignedRequest) unusedNonce() *Nonce {
 	return &req.nonce
 }
 
-// spent records that a transaction has used the nonce up, unless that had been done.
+// spent records that a transaction has used the nonce up, unless that had been done. Then it changes nothing, so that
+// several goroutines can use a request whose nonce is used up.
 func (req *SignedRequest) spent() {
-	req.nonceOurs = req.nonceOurs || !req.nonceUsed
-	req.nonceUsed = true
+	if !req.nonceUsed {
+		req.nonceUsed, req.nonceOurs = true, true
+	}
 }
 
 // replayed turns a store's ErrReplayed into a refusal.
