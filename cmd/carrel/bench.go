@@ -51,7 +51,7 @@ put, s3 and pocketbase load other servers in the same way: docs/benchmarks.md co
 // benchLoad are the flags of every measurement.
 type benchLoad struct {
 	Clients  int     `help:"Concurrent connections." default:"64"`
-	Requests int     `help:"Number of requests in all; each takes about a millisecond to sign beforehand." default:"20000"`
+	Requests int     `help:"Number of requests in all; those of Carrel take about a millisecond each to sign beforehand." default:"20000"`
 	Rate     float64 `help:"Requests that start in a second. Default: each once a connection is free."`
 	Folder   string  `help:"Folder on the disk to measure. Default: the temporary folder." type:"existingdir"`
 	Profile  string  `help:"Write a CPU profile of this process, with what it prepares, to this file." type:"path"`
