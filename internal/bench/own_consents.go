@@ -103,7 +103,7 @@ func (o *ownServer) newSession(ctx context.Context, index int) (string, error) {
 		return "", err
 	}
 	secret, now := seal.NewSecret(), time.Now()
-	client := wire.ClientID{Application: o.state.Application, Contract: o.state.Read.ID}
+	client := wire.ClientID{Application: o.state.Application, Contract: o.state.Read}
 	session := library.Session{Hash: secret.Hash(), Client: client, Grant: l.grant.ID, CreatedAt: now,
 		ExpiresAt: now.Add(time.Hour)}
 	if session.PublicKey, err = secret.PublicKey(); err == nil {
@@ -164,7 +164,7 @@ func (o *ownServer) codes(ctx context.Context, n int) ([]authCode, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := o.server.Clients.GetClientOfContract(ctx, o.state.Read.ID)
+	client, err := o.server.Clients.GetClientOfContract(ctx, o.state.Read)
 	if err != nil {
 		return nil, fmt.Errorf("get contract: %w", err)
 	}

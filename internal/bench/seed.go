@@ -27,19 +27,19 @@ func (o *ownServer) register(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("register application: %w", err)
 	}
-	o.state.Application = a.ID
+	key, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
+	if err != nil {
+		return fmt.Errorf("generate key: %w", err)
+	}
+	o.state.Application, o.state.Key = a.ID, string(wire.MarshalPrivateKey(key))
 	for _, k := range []struct {
-		into   *contractState
+		into   *wire.ContractID
 		access library.Access
 		scope  library.Scope
 	}{
 		{&o.state.Write, library.Write, library.Scope{}},
 		{&o.state.Read, library.Read, library.Scope{Raw: true}},
 	} {
-		key, err := rsa.GenerateKey(rand.Reader, wire.KeyBits)
-		if err != nil {
-			return fmt.Errorf("generate key: %w", err)
-		}
 		added, err := o.server.Clients.AddContract(ctx, library.Contract{
 			Application:  a.ID,
 			Access:       k.access,
@@ -50,7 +50,7 @@ func (o *ownServer) register(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("register contract: %w", err)
 		}
-		*k.into = contractState{added.ID, string(wire.MarshalPrivateKey(key))}
+		*k.into = added.ID
 	}
 	return nil
 }
@@ -58,12 +58,12 @@ func (o *ownServer) register(ctx context.Context) error {
 const redirectURI = "http://127.0.0.1/callback"
 
 // signer returns the signer of a contract.
-func (o *ownServer) signer(k contractState) (*signer, error) {
-	key, err := wire.ParsePrivateKey([]byte(k.Key))
+func (o *ownServer) signer(contract wire.ContractID) (*signer, error) {
+	key, err := wire.ParsePrivateKey([]byte(o.state.Key))
 	if err != nil {
-		return nil, fmt.Errorf("parse key of contract: %w", err)
+		return nil, fmt.Errorf("parse key of contracts: %w", err)
 	}
-	return &signer{key, wire.ClientID{Application: o.state.Application, Contract: k.ID}}, nil
+	return &signer{key, wire.ClientID{Application: o.state.Application, Contract: contract}}, nil
 }
 
 // seed adds the libraries that are missing, each with a consent to the contracts. It writes to the store directly,
@@ -75,8 +75,8 @@ func (o *ownServer) seed(ctx context.Context, progress func(string)) error {
 	}
 	progress(fmt.Sprintf("seeding %d libraries", missing))
 	contracts := make([]library.Contract, 0, 2)
-	for _, k := range []contractState{o.state.Write, o.state.Read} {
-		client, err := o.server.Clients.GetClientOfContract(ctx, k.ID)
+	for _, id := range []wire.ContractID{o.state.Write, o.state.Read} {
+		client, err := o.server.Clients.GetClientOfContract(ctx, id)
 		if err != nil {
 			return fmt.Errorf("get contract: %w", err)
 		}

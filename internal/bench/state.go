@@ -17,8 +17,10 @@ import (
 type state struct {
 	Database    string             `json:"database,omitempty"` // empty for SQLite
 	Application wire.ApplicationID `json:"application"`
-	Write       contractState      `json:"write"`
-	Read        contractState      `json:"read"`
+	// Key is the private key of both contracts, in PEM.
+	Key   string          `json:"key"`
+	Write wire.ContractID `json:"write"`
+	Read  wire.ContractID `json:"read"`
 	// Reads says that the libraries have allowed the read contract, too.
 	Reads     bool           `json:"reads"`
 	Libraries []libraryState `json:"libraries"`
@@ -30,11 +32,6 @@ type state struct {
 	Size            int       `json:"size"`
 	FilledFrom      time.Time `json:"filledFrom"`
 	FilledTo        time.Time `json:"filledTo"`
-}
-
-type contractState struct {
-	ID  wire.ContractID `json:"id"`
-	Key string          `json:"key"` // PEM
 }
 
 type libraryState struct {
