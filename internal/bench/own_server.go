@@ -55,8 +55,15 @@ func openOwn(ctx context.Context, c Config, n needs, progress func(string)) (_ *
 	if err := o.open(ctx); err != nil {
 		return nil, err
 	}
-	if err := o.register(ctx); err != nil {
-		return nil, err
+	if o.state.Application == "" {
+		if err := o.register(ctx); err != nil {
+			return nil, err
+		}
+		// A new SQLite database is searched once for what was removed. That takes a moment now, and longer than a
+		// server has to stop once it is full.
+		if err := o.reopen(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := o.seed(ctx, progress); err != nil {
 		return nil, err
@@ -106,26 +113,26 @@ func (o *ownServer) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// reopen closes the server and the store, and opens them again.
+func (o *ownServer) reopen(ctx context.Context) error {
+	err := errors.Join(o.db.Close(), o.server.Close())
+	if o.db, o.server = nil, nil; err != nil {
+		return err
+	}
+	return o.open(ctx)
+}
+
 // serve implements [carrel]. What was filled is first moved into the database, as it is on a server that has run.
 func (o *ownServer) serve(ctx context.Context) error {
+	if o.filled {
+		if err := o.reopen(ctx); err != nil {
+			return err
+		}
+	}
 	err := o.db.Close()
 	o.db = nil
 	if err != nil {
 		return err
-	}
-	if o.filled {
-		err = o.server.Close()
-		o.server = nil
-		if err == nil {
-			err = o.open(ctx)
-		}
-		if err == nil {
-			err = o.db.Close()
-			o.db = nil
-		}
-		if err != nil {
-			return err
-		}
 	}
 	serving, stop := context.WithCancel(ctx)
 	o.stop, o.stopped = stop, make(chan error, 1)

@@ -18,11 +18,8 @@ const seeders = 64
 // consentTime is how long the consents last.
 const consentTime = 365 * 24 * time.Hour
 
-// register registers the application and its contracts, unless that has been done.
+// register registers the application and its contracts.
 func (o *ownServer) register(ctx context.Context) error {
-	if o.state.Application != "" {
-		return nil
-	}
 	a, err := o.server.Clients.AddApplication(ctx, library.Application{Name: "Bench"})
 	if err != nil {
 		return fmt.Errorf("register application: %w", err)
