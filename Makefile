@@ -11,9 +11,11 @@ ONLY ?=
 FILES ?= 10000
 DELIVERIES ?= 10000
 LOAD ?= 30
+BATCHES ?= 100000
 BENCH ?= .
 
-.PHONY: help build test race lint fmt tidy generate fhir fuzz attack bench bench-table crash deliveries load release
+.PHONY: help build test race lint fmt tidy generate fhir fuzz attack bench bench-table crash batches deliveries load \
+  release
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +67,9 @@ bench-table: build ## Measure Carrel beside other programs for ROUNDS (5) rounds
 crash: ## Kill servers under load for ROUNDS (200) rounds, and while they fetch FILES (10000); nothing may be lost
 	CARREL_TEST_CRASH_ROUNDS=$(or $(ROUNDS),200) CARREL_TEST_CRASH_FILES=$(FILES) \
 	  go test -count=1 -timeout 1h -v -run '^TestCrash' ./...
+
+batches: ## Add BATCHES (100000) batches of pushes to PostgreSQL from two servers at once; none may deadlock
+	CARREL_TEST_BATCHES=$(BATCHES) go test -count=1 -timeout 2h -v -run '^TestBatchesDoNotDeadlock$$' ./internal/store
 
 deliveries: ## Deliver DELIVERIES (10000) resources through servers that are killed, to a provider that fails
 	CARREL_TEST_DELIVERIES=$(DELIVERIES) go test -count=1 -timeout 1h -v -run '^TestDeliveries$$' ./cmd/carrel

@@ -57,7 +57,9 @@ func (f *File) Read(p []byte) (int, error) {
 	return n, f.named(err)
 }
 
-// WriteTo writes the rest of the content to w. [io.Copy] uses it.
+// WriteTo writes the rest of the content to w. [io.Copy] uses it. A long content that is not compressed is read and
+// decrypted ahead while w is written, with less than 1 MiB of memory; of four files at once, and of others as by Read.
+// After an error of w the rest of the content is lost.
 func (f *File) WriteTo(w io.Writer) (int64, error) {
 	n, err := f.content.WriteTo(w)
 	return n, f.named(err)

@@ -206,6 +206,52 @@ func TestOpenFileMemory(t *testing.T) {
 	}
 }
 
+// Nothing goes on after a file is closed, however much of it was copied, and into whatever.
+func TestOpenFileCopyBrokenOff(t *testing.T) {
+	l := start(t)
+	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<18)
+	addFile(l, "file", "", content)
+	session := startSession(t, l)
+	full := errors.New("disk is full")
+	for _, size := range []int{0, 1000, 1 << 20, len(content) - 1, len(content)} {
+		file, err := session.OpenFile(t.Context(), "file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &limitedWriter{left: size, err: full}
+		n, err := io.Copy(w, file)
+		if n != int64(size) || !bytes.Equal(w.got.Bytes(), content[:size]) {
+			t.Errorf("copied %d bytes, want %d", n, size)
+		}
+		if size < len(content) != errors.Is(err, full) || size < len(content) != (err != nil) {
+			t.Errorf("error %v after %d bytes", err, size)
+		}
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+		stacks := make([]byte, 1<<20)
+		if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("envelopeReader")) {
+			t.Errorf("after %d bytes somebody still reads:\n%s", size, stacks)
+		}
+	}
+}
+
+type limitedWriter struct {
+	got  bytes.Buffer
+	left int
+	err  error
+}
+
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	if len(p) > w.left {
+		n, _ := w.got.Write(p[:w.left])
+		w.left = 0
+		return n, w.err
+	}
+	w.left -= len(p)
+	return w.got.Write(p)
+}
+
 func publicKey(t *testing.T, c digimetest.Contract) *rsa.PublicKey {
 	t.Helper()
 	key, err := wire.ParsePrivateKey(c.PrivateKey)

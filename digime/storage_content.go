@@ -102,7 +102,7 @@ func (r *StorageReader) Read(p []byte) (int, error) {
 	return n, r.named(err)
 }
 
-// WriteTo writes the rest of the content to w. [io.Copy] uses it.
+// WriteTo writes the rest of the content to w, as [File.WriteTo] does. [io.Copy] uses it.
 func (r *StorageReader) WriteTo(w io.Writer) (int64, error) {
 	n, err := r.content.WriteTo(w)
 	return n, r.named(err)

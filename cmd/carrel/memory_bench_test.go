@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +32,128 @@ func BenchmarkManyLargeFiles(b *testing.B) {
 	transfer(b, 20, 50<<20)
 }
 
+// BenchmarkLargeFilesBothWays pushes 20 files of 100 MiB while 20 others are read, and reports as BenchmarkLargeFile.
+func BenchmarkLargeFilesBothWays(b *testing.B) {
+	const files, size = 20, 100 << 20
+	c := newCrasher(b, filepath.Join(b.TempDir(), "carrel.db"))
+	p := c.start(b)
+	c.someoneNew(b)
+	pieces := newPieces()
+	want := pieces.sum(size)
+	atOnce(b, files, func(n int) error { return c.pushLarge(b, pieces, size, n) })
+	session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	list, err := session.ListFiles(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		atOnce(b, 2*files, func(n int) error {
+			if n < files {
+				return readLarge(b, session, list.Files[n].Name, want)
+			}
+			return c.pushLarge(b, pieces, size, n)
+		})
+	}
+	b.ReportMetric(peakMemory(b, p), "peak-MiB")
+}
+
+// pushLarge pushes a file of pieces, with its number as its reference.
+func (c *crasher) pushLarge(b *testing.B, pieces pieces, size int64, n int) error {
+	return c.writer.Push(b.Context(), digime.PushInput{
+		Data: pieces.reader(size), MIMEType: "application/octet-stream",
+		AccountID: "bench", Reference: []string{fmt.Sprint(n)},
+	})
+}
+
+// readLarge reads a file, and compares its SHA-256.
+func readLarge(b *testing.B, session *digime.Session, name digime.FileName, want []byte) error {
+	file, err := session.OpenFile(b.Context(), name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, file); err != nil {
+		return err
+	}
+	if !bytes.Equal(h.Sum(nil), want) {
+		return fmt.Errorf("file %s differs from what was pushed", name)
+	}
+	return nil
+}
+
+// BenchmarkLargeRead reads a gibibyte with the SDK, again and again, and encrypts as many bytes with openssl in turn.
+// It reports the medians and their quotient. The server has a process of its own. What is read is discarded, as is what
+// openssl encrypts. The server's blob and openssl's file are in the page cache.
+func BenchmarkLargeRead(b *testing.B) {
+	const size = 1 << 30
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		b.Skip(err)
+	}
+	c := newCrasher(b, filepath.Join(b.TempDir(), "carrel.db"))
+	c.start(b)
+	pieces, plain := newPieces(), filepath.Join(b.TempDir(), "plain")
+	file, err := os.Create(plain)
+	if err == nil {
+		_, err = io.Copy(file, pieces.reader(size))
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := c.pushLarge(b, pieces, size, 0); err != nil {
+		b.Fatal(err)
+	}
+	session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	list, err := session.ListFiles(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	encrypt := func() error {
+		return exec.CommandContext(b.Context(), openssl, "enc", "-aes-256-cbc", "-K", strings.Repeat("5a", 32),
+			"-iv", strings.Repeat("5a", 16), "-in", plain, "-out", os.DevNull).Run()
+	}
+	read := func() error {
+		file, err := session.OpenFile(b.Context(), list.Files[0].Name)
+		if err != nil {
+			return err
+		}
+		n, err := io.Copy(io.Discard, file)
+		if err == nil && n != size {
+			err = fmt.Errorf("read %d bytes", n)
+		}
+		return errors.Join(err, file.Close())
+	}
+	var reads, encryptions []time.Duration
+	for b.Loop() {
+		reads = append(reads, timed(b, read))
+		encryptions = append(encryptions, timed(b, encrypt))
+	}
+	slices.Sort(reads)
+	slices.Sort(encryptions)
+	middle := len(reads) / 2
+	b.ReportMetric(size>>20/reads[middle].Seconds(), "read-MiB/s")
+	b.ReportMetric(size>>20/encryptions[middle].Seconds(), "openssl-MiB/s")
+	b.ReportMetric(reads[middle].Seconds()/encryptions[middle].Seconds(), "times-openssl")
+}
+
+// timed returns how long f takes.
+func timed(b *testing.B, f func() error) time.Duration {
+	b.Helper()
+	began := time.Now()
+	if err := f(); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
+}
+
 func transfer(b *testing.B, files int, size int64) {
 	c := newCrasher(b, filepath.Join(b.TempDir(), "carrel.db"))
 	p := c.start(b)
@@ -38,10 +163,7 @@ func transfer(b *testing.B, files int, size int64) {
 	for b.Loop() {
 		began := time.Now()
 		atOnce(b, files, func(n int) error {
-			return c.writer.Push(b.Context(), digime.PushInput{
-				Data: pieces.reader(size), MIMEType: "application/octet-stream",
-				AccountID: "bench", Reference: []string{fmt.Sprint(n)},
-			})
+			return c.pushLarge(b, pieces, size, n)
 		})
 		pushed := time.Since(began)
 		session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
@@ -55,19 +177,7 @@ func transfer(b *testing.B, files int, size int64) {
 		began = time.Now()
 		latest := list.Files[len(list.Files)-files:]
 		atOnce(b, files, func(n int) error {
-			file, err := session.OpenFile(b.Context(), latest[n].Name)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = file.Close() }()
-			h := sha256.New()
-			if _, err := io.Copy(h, file); err != nil {
-				return err
-			}
-			if !bytes.Equal(h.Sum(nil), want) {
-				return fmt.Errorf("file %d differs from what was pushed", n)
-			}
-			return nil
+			return readLarge(b, session, latest[n].Name, want)
 		})
 		mib := float64(files) * float64(size) / (1 << 20)
 		b.ReportMetric(mib/pushed.Seconds(), "push-MiB/s")

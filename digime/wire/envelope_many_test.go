@@ -14,7 +14,7 @@ func TestSealEnvelopeManyAtOnce(t *testing.T) {
 	key := testKey(t)
 	var wait sync.WaitGroup
 	for i := range 5 * maxPipelines {
-		size := sealSmall + 1 + i*40_000
+		size := sealSmall + 1 + i*400_000
 		wait.Add(1)
 		go func() {
 			defer wait.Done()

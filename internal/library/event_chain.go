@@ -23,19 +23,7 @@ const chainLabel = "carrel event 1"
 // each of label, previous, library, kind and details is written before it, in 4 bytes. Numbers are
 // big-endian. No two events have the same encoding.
 func (e *Event) Chain(previous []byte) {
-	details := []byte(e.DetailsJSON)
-	if len(details) == 0 {
-		details = e.Details.Marshal()
-	}
-	if e.DetailsJSON == "" && bytes.Contains(details, []byte(`\ufffd`)) {
-		// Bytes that are not UTF-8 become U+FFFD on the way to the database: hash what will be
-		// read back.
-		e.Details = EventDetails{}
-		if err := json.Unmarshal(details, &e.Details); err != nil {
-			panic("library: event details do not decode: " + err.Error()) // just encoded
-		}
-		details = e.Details.Marshal()
-	}
+	details := e.encodedDetails()
 	text := make([]byte, 0, 256)
 	text = appendPart(text, chainLabel)
 	text = appendPart(text, previous)
@@ -46,6 +34,27 @@ func (e *Event) Chain(previous []byte) {
 	text = appendPart(text, details)
 	sum := sha256.Sum256(text)
 	e.Previous, e.Hash = previous, sum[:]
+}
+
+// EncodeDetails sets DetailsJSON, so that Details are not encoded again.
+func (e *Event) EncodeDetails() { e.DetailsJSON = e.encodedDetails() }
+
+// encodedDetails returns the text of the details as it is hashed and stored.
+func (e *Event) encodedDetails() string {
+	if e.DetailsJSON != "" {
+		return e.DetailsJSON
+	}
+	details := e.Details.Marshal()
+	if bytes.Contains(details, []byte(`\ufffd`)) {
+		// Bytes that are not UTF-8 become U+FFFD on the way to the database: hash what will be
+		// read back.
+		e.Details = EventDetails{}
+		if err := json.Unmarshal(details, &e.Details); err != nil {
+			panic("library: event details do not decode: " + err.Error()) // just encoded
+		}
+		details = e.Details.Marshal()
+	}
+	return string(details)
 }
 
 // ChainEnd is where a library's chain of events ends.

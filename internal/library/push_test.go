@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/carrelhq/carrel/digime/wire"
 	"github.com/carrelhq/carrel/internal/carreltest"
@@ -193,6 +194,47 @@ func TestTooLarge(t *testing.T) {
 			t.Error("something of it was stored")
 		}
 	}
+}
+
+// TestPushBetweenChanges: each push is refused whose contract another server has disabled or whose grant has expired,
+// whatever was pushed before, and taken again when the contract is enabled.
+func TestPushBetweenChanges(t *testing.T) {
+	t.Parallel()
+	w := carreltest.New(t)
+	contract := w.Application().Contract(library.Write, func(k *library.Contract) { k.GrantFor = 2 * time.Hour })
+	g := w.Person().Allows(contract)
+	other := library.NewClients(w.OpensStore(), nil, w.Clock.Now) // another server's
+	push := func(what string, refused bool) {
+		t.Helper()
+		w.Clock.Moves(2 * time.Second) // by then another server's change is known
+		request, err := w.Clients.Verify(t.Context(), contract.Signs(carreltest.WithToken(g.Token())))
+		var bearer *library.Bearer
+		if err == nil {
+			bearer, err = w.Consents.Bearer(t.Context(), request)
+		}
+		if err == nil {
+			descriptor := carreltest.Descriptor(t, map[string]any{"reference": []string{what}})
+			_, err = w.Files.Push(t.Context(), bearer, descriptor, strings.NewReader(what))
+		}
+		var refusal *library.Refusal
+		if refused && !errors.As(err, &refusal) || !refused && err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	push("at first", false)
+	push("again", false)
+	if err := other.DisableContract(t.Context(), contract.Contract.ID); err != nil {
+		t.Fatal(err)
+	}
+	push("disabled", true)
+	if err := other.EnableContract(t.Context(), contract.Contract.ID); err != nil {
+		t.Fatal(err)
+	}
+	push("enabled", false)
+	w.Clock.Moves(time.Hour)
+	push("an hour later", false)
+	w.Clock.Moves(time.Hour)
+	push("expired", true)
 }
 
 // TestReplayedPush: a push that is sent a second time is refused and stores nothing,

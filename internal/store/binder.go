@@ -28,7 +28,5 @@ var ErrNoBinder = errors.New("the store has no master keyring to authenticate wh
 // keyring after the database, so that is not an argument of [Open]. Call it before the store is used.
 func (db *DB) SetBinder(b Binder) {
 	db.binder = b
-	if db.pushes != nil {
-		db.pushes.binder = b
-	}
+	db.pushes.setBinder(b)
 }

@@ -24,8 +24,8 @@ type DB struct {
 	dialect    dialect
 	// boxes seals the tokens of an account anew when its grant changes.
 	boxes  *delivery.Boxes
-	binder Binder     // nil until SetBinder
-	pushes *pushGroup // nil on SQLite, where all ops are grouped
+	binder Binder // nil until SetBinder
+	pushes pushAdder
 	limits library.Limits
 }
 
@@ -74,6 +74,13 @@ type transactor interface {
 	drain()
 	// close drains, and closes the connections. Those that read have been closed before.
 	close() error
+}
+
+// A pushAdder adds pushes, those that wait together in one transaction.
+type pushAdder interface {
+	// add adds a push and returns why it was refused. As to ctx and to what waits it is as [transactor]'s write.
+	add(ctx context.Context, p *push) error
+	setBinder(b Binder)
 }
 
 // maxWaiting is how many ops may wait. Further ones are refused with ErrBusy.

@@ -127,12 +127,13 @@ func addUnboundEvent(ctx context.Context, q *query.Queries, e library.Event) err
 }
 
 func insertEvent(ctx context.Context, q *query.Queries, e library.Event) error {
+	e.EncodeDetails()
 	return q.AddEvent(ctx, query.AddEventParams{
 		LibraryID: e.Library,
 		Seq:       query.Number(e.Seq),
 		At:        query.Number(e.At.UnixMilli()),
 		Kind:      e.Kind,
-		Details:   string(e.Details.Marshal()),
+		Details:   e.DetailsJSON,
 		Previous:  e.Previous,
 		Hash:      e.Hash,
 	})

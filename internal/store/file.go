@@ -14,18 +14,23 @@ import (
 
 // AddFile implements [library.FileStore].
 func (db *DB) AddFile(ctx context.Context, added library.NewFile) error {
-	file, content, epoch := rowsOf(added)
-	alone := addFile(file, content, epoch, added.Quota, func(ctx context.Context, q *query.Queries) error {
-		return db.useGrant(ctx, q, added.Nonce, added.Grant, added.Token, added.Event)
-	})
 	const doing = "add file"
-	if db.pushes == nil || db.binder == nil {
-		return db.add(ctx, doing, alone)
+	p := db.newPush(added)
+	if db.binder == nil {
+		return db.add(ctx, doing, p.alone)
 	}
-	return wrap(doing, db.pushes.add(ctx, &push{
-		nonce: added.Nonce, grant: added.Grant, token: added.Token, event: added.Event,
-		file: file, content: content, epoch: epoch, quota: added.Quota, alone: alone,
-	}))
+	return wrap(doing, db.pushes.add(ctx, p))
+}
+
+// newPush returns the push of a file. Whatever can be done before its transaction is done.
+func (db *DB) newPush(added library.NewFile) *push {
+	added.Event.EncodeDetails()
+	p := &push{nonce: added.Nonce, grant: added.Grant, token: added.Token, event: added.Event, quota: added.Quota}
+	p.file, p.content, p.epoch = rowsOf(added)
+	p.alone = addFile(p.file, p.content, p.epoch, p.quota, func(ctx context.Context, q *query.Queries) error {
+		return db.useGrant(ctx, q, p.nonce, p.grant, p.token, p.event)
+	})
+	return p
 }
 
 // rowsOf returns the rows of a new file, and of its epoch, which is nil if there is none. Since every push needs them,

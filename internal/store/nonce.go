@@ -21,15 +21,21 @@ func (db *DB) UseNonce(ctx context.Context, n library.Nonce) error {
 // The clocks of servers that share a database differ. So all of them go by the database's: one whose clock is ahead
 // must not forget what another, whose clock is behind, would accept again.
 func (db *DB) useNonce(ctx context.Context, q *query.Queries, n library.Nonce) error {
-	var rows int64
-	var err error
-	if db.Shared() {
-		rows, err = q.UseNonceFor(ctx, nonceHash(n), n.KeepFor.Milliseconds(), n.Call)
-	} else {
-		rows, err = q.UseNonce(ctx, query.UseNonceParams{
-			Hash: nonceHash(n), ForgetAt: toMillis(n.At.Add(n.KeepFor)), Now: toMillis(n.At), Call: n.Call,
-		})
+	if !db.Shared() {
+		return useNonceOnce(ctx, q, n)
 	}
+	rows, err := q.UseNonceFor(ctx, nonceHash(n), n.KeepFor.Milliseconds(), n.Call)
+	if err == nil && rows == 0 {
+		return library.ErrReplayed
+	}
+	return err
+}
+
+// useNonceOnce is useNonce by the clock of the only server.
+func useNonceOnce(ctx context.Context, q *query.Queries, n library.Nonce) error {
+	rows, err := q.UseNonce(ctx, query.UseNonceParams{
+		Hash: nonceHash(n), ForgetAt: toMillis(n.At.Add(n.KeepFor)), Now: toMillis(n.At), Call: n.Call,
+	})
 	if err == nil && rows == 0 {
 		return library.ErrReplayed
 	}

@@ -275,12 +275,13 @@ func (c *pushBatch) queueEvents(b *pgx.Batch, binder Binder) {
 	previous, hashes := make([][]byte, n), make([][]byte, n)
 	for i, j := range c.jobs {
 		e := j.work.event
+		e.EncodeDetails()
 		chain := c.chains[e.Library]
 		e.Seq = chain.end.Seq + 1
 		e.Chain(chain.end.Hash)
 		chain.end = e.End()
 		ids[i], numbers[i], times[i], kinds[i] = string(e.Library), e.Seq, e.At.UnixMilli(), string(e.Kind)
-		details[i], previous[i], hashes[i] = string(e.Details.Marshal()), e.Previous, e.Hash
+		details[i], previous[i], hashes[i] = e.DetailsJSON, e.Previous, e.Hash
 	}
 	b.Queue(insertEvents, ids, numbers, times, kinds, details, previous, hashes)
 

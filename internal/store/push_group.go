@@ -63,11 +63,14 @@ func newPushGroup(w *pooledWriter) *pushGroup {
 	return g
 }
 
-// add adds a push and returns why it was refused.
+// add implements [pushAdder].
 func (g *pushGroup) add(ctx context.Context, p *push) error {
 	worker := maphash.String(g.seed, string(p.file.LibraryID)) % pushWorkers
 	return g.queues[worker].do(ctx, p)
 }
+
+// setBinder implements [pushAdder].
+func (g *pushGroup) setBinder(b Binder) { g.binder = b }
 
 // drain waits for the pushes under way; later ones fail.
 func (g *pushGroup) drain() {

@@ -80,8 +80,8 @@ func openSQLite(ctx context.Context, path string, mode openMode) (_ *DB, err err
 		return nil, fmt.Errorf("open %s: %w", path, explain(err))
 	}
 	reads := newStatementCache(readPool) // the pool closes its statements
-	return &DB{reader: query.New(reads), readPool: readPool, statements: readPool, writer: w, dialect: sqliteDialect,
-		limits: library.DefaultLimits}, nil
+	return &DB{reader: query.New(reads), readPool: readPool, statements: readPool, writer: w, pushes: w,
+		dialect: sqliteDialect, limits: library.DefaultLimits}, nil
 }
 
 // connect makes the first connection. SQLite refuses it at once, whatever busy_timeout says, while

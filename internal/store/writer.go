@@ -18,8 +18,9 @@ const maxBatch = 256
 // It has no timer: while the disk syncs one batch, the next one gathers.
 type groupWriter struct {
 	pool         *sql.DB
-	queries      *query.Queries // on cache
+	queries      *query.Queries // on cache, for all ops but pushes, which memory adds
 	cache        *statementCache
+	memory       *pushMemory
 	statements   statements
 	checkpointer *checkpointer
 	eraser       eraser
@@ -49,13 +50,17 @@ func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) 
 		return nil, err
 	}
 	cache := newStatementCache(conn)
+	memory := newPushMemory(cache)
 	w := &groupWriter{
-		pool: pool, queries: query.New(cache), cache: cache,
+		pool: pool, queries: query.New(newForgettingDB(cache, memory)), cache: cache, memory: memory,
 		batchQueue: newBatchQueue[op](maxWaiting),
 		done:       make(chan struct{}),
 	}
 	w.eraser.log.path, w.eraser.complete = path+"-wal", clean
 	err = w.statements.prepare(ctx, conn)
+	if err == nil {
+		err = w.statements.all.prepare(ctx, conn, map[string]**sql.Stmt{"PRAGMA data_version": &memory.getVersion})
+	}
 	if err == nil {
 		err = w.eraser.prepare(ctx, conn)
 	}
@@ -73,6 +78,14 @@ func newGroupWriter(ctx context.Context, pool *sql.DB, path string, clean bool) 
 
 // write gives f to the writer and waits for its result.
 func (w *groupWriter) write(ctx context.Context, f op) error { return w.do(ctx, f) }
+
+// add implements [pushAdder].
+func (w *groupWriter) add(ctx context.Context, p *push) error {
+	return w.do(ctx, func(ctx context.Context, _ *query.Queries) error { return w.memory.add(ctx, p) })
+}
+
+// setBinder implements [pushAdder].
+func (w *groupWriter) setBinder(b Binder) { w.memory.binder = b }
 
 func (w *groupWriter) drain() {
 	w.batchQueue.close()
@@ -145,6 +158,7 @@ func (w *groupWriter) transaction(batch []*job[op], apart bool) (results []error
 	if err := w.statements.do(w.statements.begin); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
+	w.memory.begin()
 	defer func() {
 		if err != nil {
 			// An error here means that SQLite has rolled back by itself.
@@ -166,8 +180,10 @@ func (w *groupWriter) transaction(batch []*job[op], apart bool) (results []error
 		}
 	}
 	if err := w.statements.do(w.statements.commit); err != nil {
+		w.memory.forget()
 		return nil, fmt.Errorf("commit: %w", err)
 	}
+	w.memory.commit()
 	return results, nil
 }
 

@@ -24,6 +24,16 @@ RETURNING files, bytes,
             AND (o.application_id <> sqlc.arg(application_id) OR o.contract_id <> sqlc.arg(contract_id))
     ) AS other_bytes;
 
+-- Adds a file to the usage as AddUsage does, for who knows how much the library has.
+-- name: CountUsage :exec
+INSERT INTO usage (library_id, application_id, contract_id, files, bytes)
+VALUES (sqlc.arg(library_id), sqlc.arg(application_id), sqlc.arg(contract_id), 1, sqlc.arg(bytes))
+ON CONFLICT (library_id, application_id, contract_id) DO UPDATE SET
+    files = CASE WHEN CAST(usage.files AS BIGINT) BETWEEN 0 AND 4503599627370496
+        THEN CAST(usage.files AS BIGINT) ELSE 0 END + excluded.files,
+    bytes = CASE WHEN CAST(usage.bytes AS BIGINT) BETWEEN 0 AND 4503599627370496
+        THEN CAST(usage.bytes AS BIGINT) ELSE 0 END + excluded.bytes;
+
 -- name: ListUsage :many
 SELECT application_id, contract_id, files, bytes FROM usage
 WHERE library_id = $1 ORDER BY application_id, contract_id;

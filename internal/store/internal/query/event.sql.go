@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/carrelhq/carrel/internal/library"
+	"github.com/carrelhq/carrel/internal/seal"
 )
 
 const addEvent = `-- name: AddEvent :exec
@@ -80,6 +81,59 @@ func (q *Queries) DeleteEventsOfLibrary(ctx context.Context, libraryID library.I
 	return err
 }
 
+const getPushState = `-- name: GetPushState :one
+SELECT c.events, c.hash, c.mac, g.last_used_at,
+    (SELECT CAST(COALESCE(SUM(CASE WHEN CAST(u.files AS BIGINT) BETWEEN 0 AND 4503599627370496
+            THEN CAST(u.files AS BIGINT) ELSE 0 END), 0) AS BIGINT)
+        FROM usage u WHERE u.library_id = c.library_id) AS files,
+    (SELECT CAST(COALESCE(SUM(CASE WHEN CAST(u.bytes AS BIGINT) BETWEEN 0 AND 4503599627370496
+            THEN CAST(u.bytes AS BIGINT) ELSE 0 END), 0) AS BIGINT)
+        FROM usage u WHERE u.library_id = c.library_id) AS bytes
+FROM chains c JOIN grants g ON g.library_id = c.library_id
+WHERE c.library_id = $1 AND c.events BETWEEN 0 AND 4611686018427387902
+    AND CAST(c.events AS BIGINT) = c.events
+    AND g.id = $2 AND g.revoked_at = 0
+    AND (CAST($3 AS BOOLEAN) = FALSE
+        OR EXISTS (SELECT 1 FROM tokens t WHERE t.hash = $4 AND t.grant_id = g.id))
+`
+
+type GetPushStateParams struct {
+	LibraryID library.ID
+	GrantID   library.GrantID
+	HasToken  bool
+	Token     seal.Hash
+}
+
+type GetPushStateRow struct {
+	Events     Number
+	Hash       []byte
+	Mac        []byte
+	LastUsedAt Number
+	Files      Number
+	Bytes      Number
+}
+
+// What a push reads: the end of the library's chain, what its files take, and when the grant was last used. There is
+// none unless the grant and, if it has one, its token stand.
+func (q *Queries) GetPushState(ctx context.Context, arg GetPushStateParams) (GetPushStateRow, error) {
+	row := q.db.QueryRowContext(ctx, getPushState,
+		arg.LibraryID,
+		arg.GrantID,
+		arg.HasToken,
+		arg.Token,
+	)
+	var i GetPushStateRow
+	err := row.Scan(
+		&i.Events,
+		&i.Hash,
+		&i.Mac,
+		&i.LastUsedAt,
+		&i.Files,
+		&i.Bytes,
+	)
+	return i, err
+}
+
 const listEvents = `-- name: ListEvents :many
 SELECT library_id, seq, at, kind, details, previous, hash FROM events WHERE library_id = $1 AND seq < $2 AND seq > 0 AND CAST(seq AS BIGINT) = seq
 ORDER BY seq DESC LIMIT $3
@@ -115,6 +169,29 @@ func (q *Queries) ListEvents(ctx context.Context, libraryID library.ID, seq Numb
 		return nil, err
 	}
 	return items, nil
+}
+
+const moveChainEnd = `-- name: MoveChainEnd :exec
+UPDATE chains SET events = $1, hash = $2, mac = $3
+WHERE library_id = $4
+`
+
+type MoveChainEndParams struct {
+	Events    Number
+	Hash      []byte
+	Mac       []byte
+	LibraryID library.ID
+}
+
+// Writes the end of a chain whose earlier end is known.
+func (q *Queries) MoveChainEnd(ctx context.Context, arg MoveChainEndParams) error {
+	_, err := q.db.ExecContext(ctx, moveChainEnd,
+		arg.Events,
+		arg.Hash,
+		arg.Mac,
+		arg.LibraryID,
+	)
+	return err
 }
 
 const repairChain = `-- name: RepairChain :execrows

@@ -70,6 +70,34 @@ func (q *Queries) AddUsage(ctx context.Context, arg AddUsageParams) (AddUsageRow
 	return i, err
 }
 
+const countUsage = `-- name: CountUsage :exec
+INSERT INTO usage (library_id, application_id, contract_id, files, bytes)
+VALUES ($1, $2, $3, 1, $4)
+ON CONFLICT (library_id, application_id, contract_id) DO UPDATE SET
+    files = CASE WHEN CAST(usage.files AS BIGINT) BETWEEN 0 AND 4503599627370496
+        THEN CAST(usage.files AS BIGINT) ELSE 0 END + excluded.files,
+    bytes = CASE WHEN CAST(usage.bytes AS BIGINT) BETWEEN 0 AND 4503599627370496
+        THEN CAST(usage.bytes AS BIGINT) ELSE 0 END + excluded.bytes
+`
+
+type CountUsageParams struct {
+	LibraryID     library.ID
+	ApplicationID wire.ApplicationID
+	ContractID    wire.ContractID
+	Bytes         Number
+}
+
+// Adds a file to the usage as AddUsage does, for who knows how much the library has.
+func (q *Queries) CountUsage(ctx context.Context, arg CountUsageParams) error {
+	_, err := q.db.ExecContext(ctx, countUsage,
+		arg.LibraryID,
+		arg.ApplicationID,
+		arg.ContractID,
+		arg.Bytes,
+	)
+	return err
+}
+
 const deleteUsageOfLibrary = `-- name: DeleteUsageOfLibrary :exec
 DELETE FROM usage WHERE library_id = $1
 `
