@@ -5,17 +5,20 @@ SHELL := /bin/bash
 
 # Variables of the targets; an example: FUZZTIME=1m make fuzz
 FUZZTIME ?= 30s
-ROUNDS ?= 200
+ROUNDS ?=
+BEFORE ?=
+ONLY ?=
 FILES ?= 10000
 DELIVERIES ?= 10000
 LOAD ?= 30
 BATCHES ?= 100000
 BENCH ?= .
 
-.PHONY: help build test race lint fmt tidy generate fhir fuzz attack bench crash batches deliveries load release
+.PHONY: help build test race lint fmt tidy generate fhir fuzz attack bench bench-table crash batches deliveries load \
+  release
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build bin/carrel, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/carrel ./cmd/carrel
@@ -33,6 +36,7 @@ lint: ## Check format, modules, code and scripts
 fmt: ## Format the Go code
 	gofmt -s -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
+# Not tools/peers: that would download the programs that only bench-table needs.
 tidy: ## Tidy the modules of the server, the SDK and the tools
 	go mod tidy
 	go -C digime mod tidy
@@ -54,8 +58,14 @@ bench: ## Run the benchmarks that match BENCH (all)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	go -C digime test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+bench-table: build ## Measure Carrel beside other programs for ROUNDS (5) rounds: docs/benchmarks.md
+	CGO_ENABLED=0 go -C tools/peers build -trimpath -o ../../bin/peers/ \
+	  github.com/versity/versitygw/cmd/versitygw github.com/pocketbase/pocketbase/examples/base
+	go -C tools build -o ../bin/benchtable ./benchtable
+	bin/benchtable -carrel bin/carrel -peers bin/peers -rounds $(or $(ROUNDS),5) -before '$(BEFORE)' -only '$(ONLY)'
+
 crash: ## Kill servers under load for ROUNDS (200) rounds, and while they fetch FILES (10000); nothing may be lost
-	CARREL_TEST_CRASH_ROUNDS=$(ROUNDS) CARREL_TEST_CRASH_FILES=$(FILES) \
+	CARREL_TEST_CRASH_ROUNDS=$(or $(ROUNDS),200) CARREL_TEST_CRASH_FILES=$(FILES) \
 	  go test -count=1 -timeout 1h -v -run '^TestCrash' ./...
 
 batches: ## Add BATCHES (100000) batches of pushes to PostgreSQL from two servers at once; none may deadlock

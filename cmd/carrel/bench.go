@@ -21,6 +21,11 @@ type benchCmd struct {
 	Refresh  benchRefresh  `cmd:"" help:"Refresh access tokens, each with a refresh token of its own."`
 	List     benchList     `cmd:"" help:"List files: pages of a person's list, or whole lists of a session."`
 	Mixed    benchMixed    `cmd:"" help:"Push (70 %), read (20 %), list (5 %) and refresh (5 %) at once."`
+
+	Transfer   benchTransfer   `cmd:"" help:"Push and read large files with the Go SDK, through a server of its own process."`
+	Put        benchPut        `cmd:"" help:"Upload to another server by PUT, to compare it."`
+	S3         benchS3         `cmd:"" name:"s3" help:"Upload into a bucket of an S3 server, to compare it."`
+	PocketBase benchPocketBase `cmd:"" name:"pocketbase" help:"Upload to a server of PocketBase, to compare it."`
 }
 
 // Help is what --help adds.
@@ -38,13 +43,15 @@ Without --rate each connection sends its next request once the last one is answe
 requests start by a fixed schedule (an open loop), and each counts from when it was to start: the wait for a free
 connection is part of its latency.
 
-A request that is refused, or not answered as it should be, counts as failed, and the command then fails.`
+A request that is refused, or not answered as it should be, counts as failed, and the command then fails.
+
+put, s3 and pocketbase load other servers in the same way: docs/benchmarks.md compares them.`
 }
 
 // benchLoad are the flags of every measurement.
 type benchLoad struct {
 	Clients  int     `help:"Concurrent connections." default:"64"`
-	Requests int     `help:"Number of requests in all; each takes about a millisecond to sign beforehand." default:"20000"`
+	Requests int     `help:"Number of requests in all; those of Carrel take about a millisecond each to sign beforehand." default:"20000"`
 	Rate     float64 `help:"Requests that start in a second. Default: each once a connection is free."`
 	Folder   string  `help:"Folder on the disk to measure. Default: the temporary folder." type:"existingdir"`
 	Profile  string  `help:"Write a CPU profile of this process, with what it prepares, to this file." type:"path"`
