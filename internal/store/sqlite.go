@@ -20,12 +20,12 @@ import (
 const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 	"&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)&_txlock=immediate"
 
-// The writer's connection moves the log into the database itself if the log has grown to 8,000
+// The writer's connection moves the log into the database itself if the log has grown to 16,000
 // pages because the checkpointer did not keep up. It overwrites what it deletes, so that a deleted
 // seal does not remain on disk; see [eraser]. Each connection caches 2 MB of pages, as is SQLite's
 // default: with more for the writers a fetch of 10,000 files took 12 MiB more memory, and pushes were no faster.
 const (
-	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)" +
+	writerPragmas = pragmas + "&_pragma=wal_autocheckpoint(16000)&_pragma=journal_size_limit(67108864)" +
 		"&_pragma=secure_delete(ON)"
 	readerPragmas = pragmas + "&_pragma=query_only(1)"
 )

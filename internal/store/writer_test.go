@@ -259,6 +259,35 @@ func TestLogIsMovedIntoTheDatabase(t *testing.T) {
 	}
 }
 
+// TestLogStartsAgain: once little is left of the log, the next batch moves it, and a later one begins anew.
+func TestLogStartsAgain(t *testing.T) {
+	db, w, path := openForWriting(t)
+	write := func(i int) uint64 {
+		if err := db.write(t.Context(), "test", useOneNonce(i)); err != nil {
+			t.Fatal(err)
+		}
+		return saltsOfLog(t, path)
+	}
+	before := write(0)
+	for i := 1; i < 100; i++ { // far less than checkpointAfter
+		w.checkpointer.near.Store(true) // a reader can be in the way of one
+		if write(i) != before {
+			return
+		}
+	}
+	t.Error("the log goes on after its end was moved into the database")
+}
+
+// saltsOfLog returns what tells the generations of the log apart.
+func saltsOfLog(t *testing.T, path string) uint64 {
+	t.Helper()
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary.BigEndian.Uint64(log[16:])
+}
+
 // commits counts the transactions in the database's log.
 func commits(t *testing.T, path string) (n int) {
 	t.Helper()
