@@ -58,7 +58,7 @@ func signatureRate() (float64, error) {
 	}
 	hash := sha512.Sum512([]byte("carrel"))
 	began, used, n := time.Now(), cpuTime(), 0
-	for time.Since(began) < signatureTime {
+	for n == 0 || time.Since(began) < signatureTime {
 		if _, err := rsa.SignPSS(rand.Reader, key, crypto.SHA512, hash[:], nil); err != nil {
 			return 0, fmt.Errorf("measure signatures: %w", err)
 		}
@@ -92,7 +92,7 @@ func SyncRate(folder string) (float64, error) {
 	defer func() { _ = os.Remove(f.Name()) }()
 	block := bytes.Repeat([]byte("carrel"), 2<<10)
 	began, n := time.Now(), 0
-	for time.Since(began) < syncTime {
+	for n == 0 || time.Since(began) < syncTime {
 		_, err := f.Write(block)
 		if err := errors.Join(err, f.Sync()); err != nil {
 			return 0, fmt.Errorf("probe disk: %w", err)

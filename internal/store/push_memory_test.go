@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ type pushMemoryTest struct {
 	person    librarytest.Person
 	grant     library.Grant
 	token     library.Token
-	pushed    int
+	pushed    atomic.Int64
 }
 
 func newPushMemoryTest(t *testing.T) *pushMemoryTest {
@@ -48,8 +49,7 @@ func newPushMemoryTest(t *testing.T) *pushMemoryTest {
 
 // newFile returns a file to push.
 func (m *pushMemoryTest) newFile() library.NewFile {
-	m.pushed++
-	file := librarytest.NewFile(m.grant, librarytest.Later(time.Duration(m.pushed)*time.Second))
+	file := librarytest.NewFile(m.grant, librarytest.Later(time.Duration(m.pushed.Add(1))*time.Second))
 	file.Token = m.token.Hash
 	return file
 }

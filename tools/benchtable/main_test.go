@@ -287,7 +287,7 @@ func TestChoose(t *testing.T) {
 	}{
 		{"P1c", []string{"P1c", "P1c", "P1c", "P1c"}, []string{"Carrel", "versitygw", "a file server that syncs",
 			"PocketBase", "before"}},
-		{"P1b", []string{"P1b"}, []string{"Carrel", "versitygw"}},
+		{"P1b", []string{"P1b", "P1b"}, []string{"Carrel", "versitygw", "before"}},
 		{"P4", []string{"P4", "P4"}, []string{"Carrel", "`dd conv=fsync`", "before"}},
 		{"P2", []string{"P2a", "P2a", "P2b", "P2b"}, []string{"Carrel", "before", "Carrel", "before"}},
 		{"P9", nil, nil},
