@@ -38,8 +38,8 @@ var (
 //
 // A file of at most 64 KiB is written in one call. For a longer file, unless two are sealed already, content is read
 // and w is written on goroutines of their own, with three buffers of 768 KiB. They have ended when SealEnvelope
-// returns. If reading fails, the envelope remains without its end, so that its reader detects the error. An HTTP handler must
-// then close the connection and not end the response as if it were complete.
+// returns. If reading fails, the envelope remains without its end, so that its reader detects the error. An HTTP
+// handler must then close the connection and not end the response as if it were complete.
 func SealEnvelope(w io.Writer, key *rsa.PublicKey, content io.Reader) (int64, error) {
 	header, mode, err := newEnvelope(key)
 	if err != nil {
