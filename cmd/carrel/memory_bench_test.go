@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,18 +38,11 @@ func BenchmarkLargeFilesBothWays(b *testing.B) {
 	pieces := newPieces()
 	want := pieces.sum(size)
 	atOnce(b, files, func(n int) error { return c.pushLarge(b, pieces, size, n) })
-	session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	list, err := session.ListFiles(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
+	session, listed := c.files(b)
 	for b.Loop() {
 		atOnce(b, 2*files, func(n int) error {
 			if n < files {
-				return readLarge(b, session, list.Files[n].Name, want)
+				return readLarge(b, session, listed[n].Name, want)
 			}
 			return c.pushLarge(b, pieces, size, n)
 		})
@@ -85,29 +75,9 @@ func readLarge(b *testing.B, session *digime.Session, name digime.FileName, want
 	return nil
 }
 
-// BenchmarkLargeRead reads a gibibyte with the SDK, again and again, and encrypts as many bytes with openssl in turn.
-// It reports the medians and their quotient. The server has a process of its own. What is read is discarded, as is what
-// openssl encrypts. The server's blob and openssl's file are in the page cache.
-func BenchmarkLargeRead(b *testing.B) {
-	const size = 1 << 30
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		b.Skip(err)
-	}
-	c := newCrasher(b, filepath.Join(b.TempDir(), "carrel.db"))
-	c.start(b)
-	pieces, plain := newPieces(), filepath.Join(b.TempDir(), "plain")
-	file, err := os.Create(plain)
-	if err == nil {
-		_, err = io.Copy(file, pieces.reader(size))
-		err = errors.Join(err, file.Close())
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := c.pushLarge(b, pieces, size, 0); err != nil {
-		b.Fatal(err)
-	}
+// files starts a session and returns what it lists.
+func (c *crasher) files(b *testing.B) (*digime.Session, []digime.FileEntry) {
+	b.Helper()
 	session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
 	if err != nil {
 		b.Fatal(err)
@@ -116,42 +86,7 @@ func BenchmarkLargeRead(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	encrypt := func() error {
-		return exec.CommandContext(b.Context(), openssl, "enc", "-aes-256-cbc", "-K", strings.Repeat("5a", 32),
-			"-iv", strings.Repeat("5a", 16), "-in", plain, "-out", os.DevNull).Run()
-	}
-	read := func() error {
-		file, err := session.OpenFile(b.Context(), list.Files[0].Name)
-		if err != nil {
-			return err
-		}
-		n, err := io.Copy(io.Discard, file)
-		if err == nil && n != size {
-			err = fmt.Errorf("read %d bytes", n)
-		}
-		return errors.Join(err, file.Close())
-	}
-	var reads, encryptions []time.Duration
-	for b.Loop() {
-		reads = append(reads, timed(b, read))
-		encryptions = append(encryptions, timed(b, encrypt))
-	}
-	slices.Sort(reads)
-	slices.Sort(encryptions)
-	middle := len(reads) / 2
-	b.ReportMetric(size>>20/reads[middle].Seconds(), "read-MiB/s")
-	b.ReportMetric(size>>20/encryptions[middle].Seconds(), "openssl-MiB/s")
-	b.ReportMetric(reads[middle].Seconds()/encryptions[middle].Seconds(), "times-openssl")
-}
-
-// timed returns how long f takes.
-func timed(b *testing.B, f func() error) time.Duration {
-	b.Helper()
-	began := time.Now()
-	if err := f(); err != nil {
-		b.Fatal(err)
-	}
-	return time.Since(began)
+	return session, list.Files
 }
 
 func transfer(b *testing.B, files int, size int64) {
@@ -166,16 +101,9 @@ func transfer(b *testing.B, files int, size int64) {
 			return c.pushLarge(b, pieces, size, n)
 		})
 		pushed := time.Since(began)
-		session, err := c.reader.StartSession(b.Context(), digime.SessionOptions{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		list, err := session.ListFiles(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
+		session, listed := c.files(b)
 		began = time.Now()
-		latest := list.Files[len(list.Files)-files:]
+		latest := listed[len(listed)-files:]
 		atOnce(b, files, func(n int) error {
 			return readLarge(b, session, latest[n].Name, want)
 		})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -384,25 +385,14 @@ func (i *installation) explainKeyring(err error) error {
 		"lost with it", err, i.nameOfKeyring())
 }
 
-// drawSigningKey begins to draw the signing key if the installation has none, and returns a function that waits for it.
-// Meanwhile the database is made, so that the first start takes less time.
-func (i *installation) drawSigningKey() (wait func() (*rsa.PrivateKey, error)) {
-	if len(i.database.SigningKeys) > 0 {
-		return library.DrawSigningKey // is not called
+// drawSigningKey returns a function that draws the signing key once. If the installation has none, that has begun when
+// it returns: meanwhile the database is made, so that the first start takes less time.
+func (i *installation) drawSigningKey() func() (*rsa.PrivateKey, error) {
+	draw := sync.OnceValues(library.DrawSigningKey)
+	if len(i.database.SigningKeys) == 0 {
+		go func() { _, _ = draw() }() // whoever needs the key gets the error
 	}
-	type drawn struct {
-		key *rsa.PrivateKey
-		err error
-	}
-	result := make(chan drawn, 1)
-	go func() {
-		key, err := library.DrawSigningKey()
-		result <- drawn{key, err}
-	}()
-	return func() (*rsa.PrivateKey, error) {
-		d := <-result
-		return d.key, d.err
-	}
+	return draw
 }
 
 // openSigner opens the signing key. A keyring that was made for it, and does not open it because another server was

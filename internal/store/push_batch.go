@@ -275,7 +275,6 @@ func (c *pushBatch) queueEvents(b *pgx.Batch, binder Binder) {
 	previous, hashes := make([][]byte, n), make([][]byte, n)
 	for i, j := range c.jobs {
 		e := j.work.event
-		e.EncodeDetails()
 		chain := c.chains[e.Library]
 		e.Seq = chain.end.Seq + 1
 		e.Chain(chain.end.Hash)
